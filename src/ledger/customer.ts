@@ -1,0 +1,47 @@
+import type { Budget } from './budget.ts'
+import type { Nanos } from './money.ts'
+
+/** What an operator says of a customer, apart from its money. */
+export type Profile = {
+  readonly alias: string | null
+  readonly blocked: boolean
+  /** `eu`, `us`, or any region that a deployment states. */
+  readonly allowedModelRegion: string | null
+  readonly defaultModel: string | null
+  readonly budgetId: string | null
+  /** JSON object of the operator's own; kept, never read. */
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+export const NEW_PROFILE: Profile = {
+  alias: null,
+  blocked: false,
+  allowedModelRegion: null,
+  defaultModel: null,
+  budgetId: null,
+  metadata: {},
+}
+
+/** Whose tab it is: LiteLLM's "end user". */
+export type Customer = Profile & {
+  /**
+   * Names this tab in the ledger. Not the `id`: a customer who is deleted and created again has
+   * the same id and a fresh tab, and the old tab's rows stay what they were.
+   */
+  readonly tab: number
+  readonly id: string
+  /** Charged in the current period: the sum of the tab's rows since `periodStart`. */
+  readonly spent: Nanos
+  /** Charged in all: the sum of the tab's rows. */
+  readonly totalSpent: Nanos
+  /** Milliseconds since the epoch at which the current period began; 0 when it has no start. */
+  readonly periodStart: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** A customer and the budget that binds it, if any. */
+export type BudgetedCustomer = {
+  readonly customer: Customer
+  readonly budget: Budget | null
+}
