@@ -28,3 +28,11 @@ export const toDollars = (amount: Nanos): number => amount / 1e9
 
 export const plus = (a: Nanos, b: Nanos): Nanos => nanos(a + b)
 export const minus = (a: Nanos, b: Nanos): Nanos => nanos(a - b)
+
+/** Dollars as decimal text, to the last nano-dollar and without an exponent: `0.00004`. */
+export function dollarsText(amount: Nanos): string {
+  const digits = String(Math.abs(amount)).padStart(10, '0')
+  const fraction = digits.slice(-9).replace(/0+$/, '')
+  const whole = `${amount < 0 ? '-' : ''}${digits.slice(0, -9)}`
+  return fraction === '' ? whole : `${whole}.${fraction}`
+}

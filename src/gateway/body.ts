@@ -1,0 +1,140 @@
+import { Refusal } from '../errors.ts'
+
+/** The body of a call: the text as it came, and what it says. */
+export type CallBody = {
+  readonly text: string
+  readonly json: Readonly<Record<string, unknown>>
+}
+
+/** A member of the outermost object: where its key and its value stand in the text. */
+type Member = {
+  readonly key: string
+  readonly keyStart: number
+  readonly valueStart: number
+  readonly valueEnd: number
+}
+
+/** Members that the gateway acts on: two of one would let the upstream read another than we did. */
+const ACTED_ON = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'user',
+  'metadata',
+  'litellm_metadata',
+  'safety_identifier',
+  'max_tokens',
+  'max_completion_tokens',
+  'n',
+])
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** Reads the body of a call; throws `invalid_request` when it is not one JSON object in UTF-8. */
+export function parseBody(bytes: Uint8Array): CallBody {
+  let text: string
+  let json: unknown
+  try {
+    text = decoder.decode(bytes)
+    json = JSON.parse(text)
+  } catch (cause) {
+    const what = bytes.length === 0 ? 'is empty' : 'is not valid JSON'
+    throw new Refusal('invalid_request', `The body ${what}; send one JSON object in UTF-8.`, {
+      cause,
+    })
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new Refusal('invalid_request', 'The body must be one JSON object.')
+  }
+  return { text, json: json as Record<string, unknown> }
+}
+
+/** Throws `invalid_request` when a member that the gateway acts on is given twice. */
+export function refuseDuplicates(members: readonly Member[]) {
+  const seen = new Set<string>()
+  for (const { key } of members) {
+    if (!ACTED_ON.has(key)) continue
+    if (seen.has(key)) {
+      throw new Refusal('invalid_request', `\`${key}\` is given twice; give it once.`, {
+        param: key,
+      })
+    }
+    seen.add(key)
+  }
+}
+
+/**
+ * The body with some members of the outermost object set to other JSON, or (null) taken out. Every
+ * other member stays byte for byte as the client sent it: numbers keep their digits, and what we
+ * have never heard of goes through.
+ */
+export function editBody(
+  text: string,
+  members: readonly Member[],
+  edits: ReadonlyMap<string, string | null>,
+): string {
+  const parts: string[] = []
+  const missing = new Map(edits)
+  for (const { key, keyStart, valueStart, valueEnd } of members) {
+    const edit = edits.get(key)
+    missing.delete(key)
+    if (edit === undefined) parts.push(text.slice(keyStart, valueEnd))
+    else if (edit !== null) parts.push(text.slice(keyStart, valueStart) + edit)
+  }
+  for (const [key, value] of missing) {
+    if (value !== null) parts.push(`${JSON.stringify(key)}:${value}`)
+  }
+  return `{${parts.join(',')}}`
+}
+
+/** The members of the outermost object of a text that `JSON.parse` has accepted. */
+export function membersOf(text: string): Member[] {
+  const members: Member[] = []
+  let at = skipSpace(text, text.indexOf('{') + 1)
+  while (text[at] === '"') {
+    const keyStart = at
+    const keyEnd = stringEnd(text, at)
+    const raw = text.slice(keyStart + 1, keyEnd - 1)
+    const key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
+    const valueStart = skipSpace(text, text.indexOf(':', keyEnd) + 1)
+    const valueEnd = endOfValue(text, valueStart)
+    members.push({ key, keyStart, valueStart, valueEnd })
+    at = skipSpace(text, valueEnd)
+    if (text[at] === ',') at = skipSpace(text, at + 1)
+  }
+  return members
+}
+
+function endOfValue(text: string, from: number): number {
+  if (text[from] === '"') return stringEnd(text, from)
+  if (text[from] !== '{' && text[from] !== '[') {
+    let to = from
+    while (to < text.length && !',]} \n\r\t'.includes(text[to]!)) to++
+    return to
+  }
+  let depth = 0
+  for (let at = from; at < text.length; at++) {
+    const character = text[at]
+    if (character === '"') at = stringEnd(text, at) - 1
+    else if (character === '{' || character === '[') depth++
+    else if (character === '}' || character === ']') depth--
+    if (depth === 0) return at + 1
+  }
+  return text.length
+}
+
+/** The place after the closing quote of the string that starts at `from`. */
+function stringEnd(text: string, from: number): number {
+  for (let at = text.indexOf('"', from + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0
+    while (text[at - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return at + 1
+  }
+  return text.length
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from
+  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at++
+  return at
+}

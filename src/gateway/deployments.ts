@@ -1,0 +1,58 @@
+import type { DeploymentConfig } from '../config/config.ts'
+import { nearest, Refusal } from '../errors.ts'
+import type { Price } from '../metering/price.ts'
+
+/** An upstream endpoint for a model name, with what its tokens cost; null: nobody knows. */
+export type Deployment = DeploymentConfig & {
+  readonly price: Price | null
+  /** The price as the ledger keeps it. */
+  readonly priceSnapshot: string | null
+}
+
+/** Which upstreams there are, and whose turn it is. */
+export class Deployments {
+  readonly all: readonly Deployment[]
+  readonly #byModel = new Map<string, { readonly choices: Deployment[]; next: number }>()
+
+  /** `builtInPrice` is asked for a model without prices in the config. */
+  constructor(
+    configs: readonly DeploymentConfig[],
+    builtInPrice: (provider: string, model: string) => Price | null,
+  ) {
+    this.all = configs.map((config) => {
+      const price = config.price ?? builtInPrice(config.provider, config.upstreamModel)
+      return { ...config, price, priceSnapshot: price === null ? null : JSON.stringify(price) }
+    })
+    for (const deployment of this.all) {
+      const turn = this.#byModel.get(deployment.modelName) ?? { choices: [], next: 0 }
+      turn.choices.push(deployment)
+      this.#byModel.set(deployment.modelName, turn)
+    }
+  }
+
+  /** The names that clients may ask for, in the config's order. */
+  models(): string[] {
+    return [...this.#byModel.keys()]
+  }
+
+  /** The deployment whose turn it is. Throws `model_not_found`, naming the nearest served model. */
+  choose(model: string): Deployment {
+    const turn = this.#byModel.get(model)
+    if (turn === undefined) {
+      const near = nearest(model, this.#byModel.keys())
+      const hint = near === null ? this.#served() : `Did you mean \`${near}\`?`
+      throw new Refusal('model_not_found', `The model \`${model}\` is not served here. ${hint}`, {
+        param: 'model',
+      })
+    }
+    const deployment = turn.choices[turn.next]!
+    turn.next = (turn.next + 1) % turn.choices.length
+    return deployment
+  }
+
+  #served(): string {
+    const names = this.models()
+    const shown = names.slice(0, 10).map((name) => `\`${name}\``)
+    return `Served: ${shown.join(', ')}${names.length > shown.length ? ', …' : ''}.`
+  }
+}

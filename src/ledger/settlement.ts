@@ -1,0 +1,94 @@
+import { type Account, settle } from './account.ts'
+import type { Customer } from './customer.ts'
+import { type Nanos, plus, ZERO } from './money.ts'
+
+/** How a call ended. A `correction` is no call: an operator put the spend right. */
+export type Outcome = 'ok' | 'interrupted' | 'client_closed' | 'upstream_failed' | 'correction'
+
+/** Who counted the tokens: the upstream, the upstream after the client had left, our tokenizer. */
+export type UsageSource = 'upstream' | 'drained' | 'estimated' | 'none'
+
+/** One settled call. Rows are never changed; what was wrong is put right by a further row. */
+export type LedgerRow = {
+  /** The call's id, a ULID: rows sort by the time at which their calls began. */
+  readonly id: string
+  /** Null: the call named no customer. */
+  readonly tab: number | null
+  readonly customerId: string | null
+  /** As the client asked for it. */
+  readonly model: string
+  /** `DeploymentConfig.id` of the one that answered. */
+  readonly deployment: string
+  readonly outcome: Outcome
+  readonly usageSource: UsageSource
+  /** Tokens by kind (`metering/usage.ts`). */
+  readonly usage: Readonly<Record<string, number>>
+  /** The prices applied, as JSON; null: the model has none. */
+  readonly price: string | null
+  /** What the upstream charges us. */
+  readonly cost: Nanos
+  /** What goes on the customer's tab. */
+  readonly charge: Nanos
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Milliseconds since the epoch; decides which period a charge counts in. */
+  readonly settledAt: number
+}
+
+/** What a finished call changes: a value, nothing done yet. */
+export type Settlement = {
+  readonly row: LedgerRow
+  /** The customer's sums with the call in them; null: the call named no customer. */
+  readonly after: SettledSums | null
+}
+
+export type SettledSums = {
+  readonly account: Account
+  readonly totalSpent: Nanos
+  readonly periodStart: number
+}
+
+/**
+ * Settles a call on its customer's account. A call in flight over a reset counts in the period in
+ * which it settles: `account` is that of the period which holds `row.settledAt`.
+ */
+export function settleCall(
+  row: LedgerRow,
+  before: { readonly sums: SettledSums; readonly worstCase: Nanos } | null,
+): Settlement {
+  if (before === null) return { row, after: null }
+  const { sums, worstCase } = before
+  return {
+    row,
+    after: {
+      account: settle(sums.account, { worstCase, charge: row.charge }),
+      totalSpent: plus(sums.totalSpent, row.charge),
+      periodStart: sums.periodStart,
+    },
+  }
+}
+
+/**
+ * The row that brings a customer's spend to what an operator says it is. `difference` may be
+ * negative; it is a charge like any other, so the spend stays the sum of its rows.
+ */
+export function correction(
+  customer: Pick<Customer, 'tab' | 'id'>,
+  by: { readonly id: string; readonly difference: Nanos; readonly now: number },
+): LedgerRow {
+  return {
+    id: by.id,
+    tab: customer.tab,
+    customerId: customer.id,
+    model: '',
+    deployment: '',
+    outcome: 'correction',
+    usageSource: 'none',
+    usage: {},
+    price: null,
+    cost: ZERO,
+    charge: by.difference,
+    startedAt: by.now,
+    settledAt: by.now,
+  }
+}

@@ -1,0 +1,37 @@
+/** One line of JSON for each thing worth a line; the only file that writes to the console. */
+
+type Level = 'info' | 'warn' | 'error'
+
+function line(level: Level, message: string, facts: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ time: new Date().toISOString(), level, message, ...facts })
+}
+
+export function logInfo(message: string, facts: Readonly<Record<string, unknown>> = {}) {
+  console.error(line('info', message, facts))
+}
+
+export function logWarning(message: string, facts: Readonly<Record<string, unknown>> = {}) {
+  console.error(line('warn', message, facts))
+}
+
+/** A failure of ours, with its cause whole: the only place where a stack is shown. */
+export function logError(message: string, cause: unknown) {
+  console.error(line('error', message, { cause: describe(cause) }))
+}
+
+/** What an operator asked for on the command line, as plain text on standard output. */
+export function print(text: string) {
+  console.log(text)
+}
+
+/** What is wrong with the command or the config, as plain text on standard error. */
+export function complain(text: string) {
+  console.error(text)
+}
+
+function describe(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause
+  return cause.cause === undefined
+    ? cause.stack
+    : { stack: cause.stack, cause: describe(cause.cause) }
+}

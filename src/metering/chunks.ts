@@ -1,0 +1,241 @@
+import { Buffer } from 'node:buffer'
+import { type Usage, usageFromOpenAI } from './usage.ts'
+
+/** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
+const UNDIGESTED_CHARS_MAX = 256 * 1024
+
+/** An event longer than this is passed on unread: no provider sends one, a broken upstream might. */
+const EVENT_BYTES_MAX = 8 * 1024 * 1024
+
+const NOTHING = new Uint8Array(0)
+
+/** What one piece of a stream comes to. */
+export type Reading = {
+  /** What the client may have now. */
+  readonly pass: Uint8Array
+  /** From `data: [DONE]` on: what the client may have once the charge is on disk. Null: not yet. */
+  readonly end: Uint8Array | null
+}
+
+/**
+ * Reads an OpenAI-compatible event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html)
+ * on the side, while its bytes pass. What comes out, `pass` and `end` put together, is what went
+ * in, byte for byte, but for one thing: with `hideUsage`, the extra chunk that carries only the
+ * usage is kept back, because the client did not ask for it. Only then is an event that is not
+ * yet whole held until it is; otherwise every byte passes at once.
+ *
+ * Bytes are looked at as Latin-1 text: one character a byte, so that a place in the text is a
+ * place in the bytes. Chunks are not parsed as they pass; what was delivered is worked out only
+ * when somebody asks, which is when the upstream sent no usage.
+ */
+export class ChunkReader {
+  readonly #hideUsage: boolean
+  /** The event that is not yet whole. */
+  #open: Uint8Array = NOTHING
+  /** How many bytes of `#open` have passed already. */
+  #passed = 0
+  #usage: Usage | null = null
+  #ended = false
+  #undigested: string[] = []
+  #undigestedChars = 0
+  #delivered = ''
+  #error: string | null = null
+
+  constructor(options: { readonly hideUsage: boolean }) {
+    this.#hideUsage = options.hideUsage
+  }
+
+  read(piece: Uint8Array): Reading {
+    if (this.#ended) return { pass: NOTHING, end: piece }
+    const passed = this.#passed
+    const bytes = this.#open.length === 0 ? piece : concat([this.#open, piece])
+    const text = latin1(bytes)
+
+    const hidden: [from: number, to: number][] = []
+    let from = 0
+    for (let to = eventEnd(text, from); to !== -1; to = eventEnd(text, from)) {
+      const kind = this.#readEvent(text.slice(from, to))
+      if (kind === 'done') return this.#finish(bytes, { from, passed, hidden })
+      if (kind === 'usage' && this.#hideUsage) hidden.push([from, to])
+      from = to
+    }
+    const tooLong = bytes.length - from > EVENT_BYTES_MAX
+    const to = tooLong ? bytes.length : this.#passUpTo(text, { from, passed })
+    this.#open = tooLong ? NOTHING : bytes.subarray(from)
+    this.#passed = tooLong ? 0 : to - from
+    return { pass: without(bytes.subarray(0, to), hidden).subarray(passed), end: null }
+  }
+
+  /** What is left of a stream that closed without saying `[DONE]`, or in the midst of saying it. */
+  rest(): Uint8Array {
+    const kind = this.#readEvent(latin1(this.#open))
+    const rest = kind === 'usage' && this.#hideUsage ? NOTHING : this.#open.subarray(this.#passed)
+    if (kind === 'done') this.#ended = true
+    this.#open = NOTHING
+    this.#passed = 0
+    return rest
+  }
+
+  /** The usage that the upstream reported, or null if it did not (yet). */
+  usage(): Usage | null {
+    return this.#usage
+  }
+
+  /** Whether the upstream said that the answer is complete. */
+  hasEnded(): boolean {
+    return this.#ended
+  }
+
+  /** The text of all that was delivered: content, reasoning, refusals, calls of tools. */
+  delivered(): string {
+    this.#digest()
+    return this.#delivered
+  }
+
+  /** The message of an error that the upstream sent inside the stream, or null. */
+  error(): string | null {
+    this.#digest()
+    return this.#error
+  }
+
+  /** How far a piece may pass whose last event, from `from` on, is not yet whole. */
+  #passUpTo(text: string, { from, passed }: { from: number; passed: number }): number {
+    if (this.#hideUsage) return from
+    // This may become `data: [DONE]`, which waits for the charge.
+    const mayBeEnd = /^data:\s*(\[|$)/.test(text.slice(from, from + 16))
+    return mayBeEnd ? Math.max(from, passed) : text.length
+  }
+
+  #finish(
+    bytes: Uint8Array,
+    at: { from: number; passed: number; hidden: readonly (readonly [number, number])[] },
+  ): Reading {
+    this.#ended = true
+    this.#open = NOTHING
+    // Of an event whose first part had passed before it was known for the end, the rest waits.
+    const from = Math.max(at.from, at.passed)
+    const pass = without(bytes.subarray(0, from), at.hidden).subarray(at.passed)
+    return { pass, end: bytes.subarray(from) }
+  }
+
+  #readEvent(event: string): 'done' | 'usage' | 'other' {
+    const data = dataOf(event)
+    if (data === '') return 'other'
+    if (data === '[DONE]') return 'done'
+    if (hasUsage(data)) {
+      const json = parse(data)
+      const usage = usageFromOpenAI(json?.['usage'])
+      if (usage !== null) this.#usage = usage
+      const choices = json?.['choices']
+      if (Array.isArray(choices) && choices.length === 0) return 'usage'
+    }
+    this.#undigested.push(data)
+    this.#undigestedChars += data.length
+    if (this.#undigestedChars > UNDIGESTED_CHARS_MAX) this.#digest()
+    return 'other'
+  }
+
+  #digest() {
+    const parts: string[] = []
+    for (const data of this.#undigested) {
+      const json = parse(data)
+      if (json === null) continue
+      parts.push(deliveredText(json))
+      this.#error ??= errorMessage(json)
+    }
+    this.#delivered += parts.join('')
+    this.#undigested = []
+    this.#undigestedChars = 0
+  }
+}
+
+/** The text that an answer or a chunk of one hands to the client, over all its choices. */
+export function deliveredText(json: Readonly<Record<string, unknown>>): string {
+  const choices = Array.isArray(json['choices']) ? json['choices'] : []
+  return choices.map((choice) => textOfChoice(choice ?? {})).join('')
+}
+
+function textOfChoice(choice: Record<string, unknown>): string {
+  const message = (choice['delta'] ?? choice['message'] ?? choice) as Record<string, unknown>
+  const { content, reasoning_content, reasoning, refusal, text } = message
+  const texts = [content, reasoning_content ?? reasoning, refusal, text]
+  const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'] : []
+  for (const call of [...calls, { function: message['function_call'] }]) {
+    const { name, arguments: given } = (call?.function ?? {}) as Record<string, unknown>
+    texts.push(name, given)
+  }
+  return texts.filter((text) => typeof text === 'string').join('')
+}
+
+function errorMessage(json: Readonly<Record<string, unknown>>): string | null {
+  const error = json['error']
+  if (error === undefined || error === null) return null
+  if (typeof error === 'string') return error
+  const { message } = error as { message?: unknown }
+  return typeof message === 'string' ? message : JSON.stringify(error)
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+/** The place after the blank line that ends the event which starts at `from`, or -1. */
+function eventEnd(text: string, from: number): number {
+  for (let at = text.indexOf('\n', from); at !== -1; at = text.indexOf('\n', at + 1)) {
+    if (text[at + 1] === '\n') return at + 2
+    if (text[at + 1] === '\r' && text[at + 2] === '\n') return at + 3
+  }
+  return -1
+}
+
+/** The `data` of an event, its lines joined; empty for a comment. */
+function dataOf(event: string): string {
+  let data = ''
+  let from = 0
+  while (from < event.length) {
+    const newline = event.indexOf('\n', from)
+    const to = newline === -1 ? event.length : newline
+    if (event.startsWith('data:', from)) {
+      const line = event.slice(from + 5, to).trim()
+      data = data === '' ? line : `${data}\n${line}`
+    }
+    from = to + 1
+  }
+  return data
+}
+
+/** Whether a chunk has a usage that is not null; text that quotes one has its quotes escaped. */
+function hasUsage(data: string): boolean {
+  const at = data.indexOf('"usage"')
+  return at !== -1 && /^\s*:\s*\{/.test(data.slice(at + 7, at + 32))
+}
+
+/** A chunk's JSON object, from Latin-1 text back to what it says; null if it is none. */
+function parse(data: string): Record<string, unknown> | null {
+  try {
+    const json: unknown = JSON.parse(Buffer.from(data, 'latin1').toString('utf8'))
+    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : null
+  } catch {
+    return null
+  }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+function without(bytes: Uint8Array, ranges: readonly (readonly [number, number])[]): Uint8Array {
+  if (ranges.length === 0) return bytes
+  const parts: Uint8Array[] = []
+  let from = 0
+  for (const [start, end] of ranges) {
+    parts.push(bytes.subarray(from, start))
+    from = end
+  }
+  return concat([...parts, bytes.subarray(from)])
+}

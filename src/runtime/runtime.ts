@@ -1,0 +1,85 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Only this folder knows which runtime it is on. Deno also offers `node:` modules, as Bun does. */
+type DenoGlobal = {
+  serve(
+    options: { port: number; hostname: string; onListen(): void },
+    handler: (request: Request) => Response | Promise<Response>,
+  ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> }
+  addSignalListener(signal: 'SIGINT' | 'SIGTERM', listener: () => void): void
+}
+
+const deno = (globalThis as { Deno?: DenoGlobal }).Deno
+
+export const isDeno = deno !== undefined
+
+/** The part of an Elysia app that is needed to listen. */
+type Listenable = {
+  fetch(request: Request): Response | Promise<Response>
+  listen(
+    options: { port: number; hostname: string; idleTimeout: number },
+    ready: () => void,
+  ): unknown
+  readonly server: { readonly port?: number | undefined; stop(abrupt?: boolean): unknown } | null
+}
+
+export type Listener = {
+  readonly port: number
+  /** Takes no new connections; resolves when the open ones are done with. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves the app. On Bun through Elysia's own `listen` (given to `Bun.serve` by hand, the docs page
+ * answers "Body is disturbed or locked"); on Deno, where `listen` is missing, through `Deno.serve`.
+ * Rejects when the address cannot be had.
+ */
+export async function listen(
+  app: Listenable,
+  { host, port }: { host: string; port: number },
+): Promise<Listener> {
+  if (deno !== undefined) {
+    const server = deno.serve({ port, hostname: host, onListen: () => {} }, app.fetch)
+    return { port: server.addr.port, close: () => server.shutdown() }
+  }
+  // 0: a model may think for minutes between two bytes; our own time-outs watch the upstream.
+  await new Promise<void>((resolve) =>
+    app.listen({ port, hostname: host, idleTimeout: 0 }, resolve),
+  )
+  const server = app.server
+  if (server?.port === undefined) throw new Error(`could not listen on ${host}:${port}`)
+  return { port: server.port, close: async () => void (await server.stop()) }
+}
+
+/** Calls `stop` at the first SIGTERM or SIGINT. */
+export function onStopSignal(stop: () => void) {
+  let asked = false
+  const once = () => {
+    if (asked) return
+    asked = true
+    stop()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    if (deno !== undefined) deno.addSignalListener(signal, once)
+    else process.on(signal, once)
+  }
+}
+
+export const commandLine = (): string[] => process.argv.slice(2)
+export const environment = (): Record<string, string | undefined> => process.env
+export const exit = (code: number): never => process.exit(code)
+
+/** The text of a file, or null if there is none. Throws when it cannot be read for another reason. */
+export const readText = (path: string): string | null =>
+  existsSync(path) ? readFileSync(path, 'utf8') : null
+
+/** Writes a file that only its owner may read. */
+export function writePrivate(path: string, text: string) {
+  writeFileSync(path, text, { mode: 0o600 })
+  chmodSync(path, 0o600)
+}
+
+export const fileExists = (path: string): boolean => existsSync(path)
+
+export const makeFolderOf = (path: string) => void mkdirSync(dirname(path), { recursive: true })

@@ -1,0 +1,122 @@
+import { Refusal } from '../errors.ts'
+import { type Budget, type Limits, type ModelBudget, NO_LIMITS } from '../ledger/budget.ts'
+import type { Nanos } from '../ledger/money.ts'
+import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
+
+/** Budgets in the database. What writes is called inside a transaction of the flush loop. */
+export type BudgetTable = {
+  find(id: string): Budget | null
+  listShared(): Budget[]
+  /** Throws `conflict` when the id is taken. */
+  insert(budget: Budget): void
+  replace(budget: Budget): void
+  /** Throws `in_use` while customers are on it, unless `force`: then they are without a budget. */
+  remove(budget: Budget, force: boolean): void
+}
+
+export function budgetTable(database: Database): BudgetTable {
+  const find = database.prepare('SELECT * FROM budgets WHERE id = ?1')
+  const list = database.prepare('SELECT * FROM budgets WHERE shared = 1 ORDER BY created_at, id')
+  const insert = database.prepare(
+    'INSERT INTO budgets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)',
+  )
+  const replace = database.prepare(
+    'REPLACE INTO budgets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)',
+  )
+  const remove = database.prepare('DELETE FROM budgets WHERE id = ?1')
+  const count = database.prepare(
+    'SELECT count(*) AS n FROM customers WHERE budget_id = ?1 AND deleted_at IS NULL',
+  )
+  const release = database.prepare('UPDATE customers SET budget_id = NULL WHERE budget_id = ?1')
+
+  const found = (id: string) => {
+    const row = find.get(id)
+    return row === null ? null : fromRow(row)
+  }
+  return {
+    find: found,
+    listShared: () => list.all().map(fromRow),
+    insert(budget) {
+      if (found(budget.id) !== null) {
+        throw new Refusal('conflict', `Budget with id '${budget.id}' already exists.`, {
+          param: 'budget_id',
+        })
+      }
+      insert.run(...toRow(budget))
+    },
+    replace: (budget) => replace.run(...toRow(budget)),
+    remove({ id }, force) {
+      const customers = Number(count.get(id)?.['n'])
+      if (customers > 0 && !force) {
+        const are = customers === 1 ? '1 customer is' : `${customers} customers are`
+        throw new Refusal(
+          'in_use',
+          `${are} on budget '${id}'. Move them to another with /customer/update, or send "force": true to leave them without one.`,
+          { param: 'id' },
+        )
+      }
+      release.run(id)
+      remove.run(id)
+    },
+  }
+}
+
+/** A new budget of these limits; what is not given is not limited. */
+export function newBudget(
+  id: string,
+  limits: Partial<Limits>,
+  by: { readonly shared: boolean; readonly who: string; readonly now: number },
+): Budget {
+  return {
+    ...NO_LIMITS,
+    ...limits,
+    id,
+    shared: by.shared,
+    createdAt: by.now,
+    createdBy: by.who,
+    updatedAt: by.now,
+    updatedBy: by.who,
+  }
+}
+
+export const budgetNotFound = (id: string) =>
+  new Refusal('not_found', `Budget with id '${id}' does not exist.`, { param: 'budget_id' })
+
+function toRow(budget: Budget): SqlValue[] {
+  return [
+    budget.id,
+    budget.shared ? 1 : 0,
+    budget.maxBudget,
+    budget.softBudget,
+    budget.maxParallelRequests,
+    budget.tpmLimit,
+    budget.rpmLimit,
+    budget.modelMaxBudget === null ? null : JSON.stringify(budget.modelMaxBudget),
+    budget.duration,
+    budget.resetAt,
+    budget.createdAt,
+    budget.createdBy,
+    budget.updatedAt,
+    budget.updatedBy,
+  ]
+}
+
+function fromRow(row: SqlRow): Budget {
+  const models = row['model_max_budget'] as string | null
+  return {
+    id: row['id'] as string,
+    shared: row['shared'] === 1,
+    maxBudget: row['max_budget'] as Nanos | null,
+    softBudget: row['soft_budget'] as Nanos | null,
+    maxParallelRequests: row['max_parallel_requests'] as number | null,
+    tpmLimit: row['tpm_limit'] as number | null,
+    rpmLimit: row['rpm_limit'] as number | null,
+    modelMaxBudget: models === null ? null : (JSON.parse(models) as Record<string, ModelBudget>),
+    duration: row['duration'] as string | null,
+    resetAt: row['reset_at'] as number | null,
+    createdAt: row['created_at'] as number,
+    createdBy: row['created_by'] as string,
+    updatedAt: row['updated_at'] as number,
+    updatedBy: row['updated_by'] as string,
+  }
+}

@@ -1,0 +1,149 @@
+import type { Budget, Limits } from '../ledger/budget.ts'
+import {
+  type BudgetedCustomer,
+  type Customer,
+  NEW_PROFILE,
+  type Profile,
+} from '../ledger/customer.ts'
+import { minus, type Nanos, plus, ZERO } from '../ledger/money.ts'
+import { correction } from '../ledger/settlement.ts'
+import { type BudgetTable, budgetNotFound, newBudget } from './budgets.ts'
+import {
+  type CustomerTable,
+  customerExists,
+  customersNotFound,
+  type PeriodOf,
+} from './customers.ts'
+import type { LedgerTable } from './ledger.ts'
+
+export type CustomerChange = {
+  readonly profile: Partial<Profile>
+  /** Own limits; null: none were given. */
+  readonly limits: Partial<Limits> | null
+  /** What the spend of this period shall be; null: as it is. */
+  readonly spent: Nanos | null
+}
+
+export type NewCustomer = CustomerChange & { readonly id: string }
+
+/** What an operator does to customers; each is called inside a transaction of the flush loop. */
+export type CustomerChanges = {
+  /** A customer that is in no table yet. */
+  make(id: string, profile: Partial<Profile>): Customer
+  create(given: NewCustomer): BudgetedCustomer
+  update(id: string, change: CustomerChange): BudgetedCustomer
+  remove(ids: readonly string[]): void
+  setBlocked(ids: readonly string[], blocked: boolean): readonly BudgetedCustomer[]
+}
+
+export function customerChanges(parts: {
+  readonly customers: CustomerTable
+  readonly budgets: BudgetTable
+  readonly ledger: LedgerTable
+  readonly periodOf: PeriodOf
+  readonly now: () => number
+  readonly newId: () => string
+}): CustomerChanges {
+  const { customers, budgets, ledger, periodOf, newId } = parts
+
+  const make = (id: string, profile: Partial<Profile>): Customer => {
+    const now = parts.now()
+    const sums = { spent: ZERO, totalSpent: ZERO, periodStart: periodOf(null, now).start }
+    const tab = customers.nextTab()
+    return { ...NEW_PROFILE, ...profile, tab, id, ...sums, createdAt: now, updatedAt: now }
+  }
+
+  const apply = (known: BudgetedCustomer, change: CustomerChange): BudgetedCustomer => {
+    const now = parts.now()
+    const budget = budgetAfter(known, change, now)
+    const customer: Customer = {
+      ...known.customer,
+      ...change.profile,
+      budgetId: budget?.id ?? null,
+      updatedAt: now,
+    }
+    customers.replaceProfile(customer)
+    dropOwnBudget(known.budget, budget)
+    const { start } = periodOf(budget, now)
+    const sums = { spent: ledger.spentSince(customer.tab, start), periodStart: start }
+    return { customer: correct({ ...customer, ...sums }, change.spent, now), budget }
+  }
+
+  /** The budget that binds after a change. Own limits start from those that bind now. */
+  const budgetAfter = (
+    { budget }: BudgetedCustomer,
+    { profile, limits }: CustomerChange,
+    now: number,
+  ): Budget | null => {
+    if (profile.budgetId !== undefined) {
+      const named = profile.budgetId === null ? null : budgets.find(profile.budgetId)
+      if (profile.budgetId !== null && named?.shared !== true && named?.id !== budget?.id) {
+        throw budgetNotFound(profile.budgetId)
+      }
+      return named
+    }
+    if (limits === null) return budget
+    if (budget !== null && !budget.shared) {
+      const changed = { ...budget, ...limits, updatedAt: now }
+      budgets.replace(changed)
+      return changed
+    }
+    // A tier is everybody's: changing it for one customer would change it for all on it. The
+    // customer gets a copy of its own instead (LiteLLM changes the tier).
+    const own = newBudget(newId(), limitsOf(budget, limits), { shared: false, who: 'default', now })
+    budgets.insert(own)
+    return own
+  }
+
+  const dropOwnBudget = (before: Budget | null, after: Budget | null) => {
+    if (before !== null && !before.shared && before.id !== after?.id) budgets.remove(before, true)
+  }
+
+  /** Brings the spend to what the operator says it is, by a row like any other. */
+  const correct = (customer: Customer, spent: Nanos | null, now: number): Customer => {
+    if (spent === null || spent === customer.spent) return customer
+    const difference = minus(spent, customer.spent)
+    ledger.book(correction(customer, { id: newId(), difference, now }), customer.periodStart)
+    return { ...customer, spent, totalSpent: plus(customer.totalSpent, difference) }
+  }
+
+  const find = (id: string) => customers.find(id, parts.now())
+
+  return {
+    make,
+    create(given) {
+      if (find(given.id) !== null) throw customerExists(given.id)
+      const customer = make(given.id, given.profile)
+      customers.insert(customer)
+      return apply({ customer, budget: null }, given)
+    },
+    update(id, change) {
+      const known = find(id)
+      if (known === null) throw customersNotFound([id], 'user_id')
+      return apply(known, change)
+    },
+    remove(ids) {
+      const unknown = ids.filter((id) => find(id) === null)
+      if (unknown.length > 0) throw customersNotFound(unknown, 'user_ids')
+      for (const { customer, budget } of new Set(ids).values().map((id) => find(id)!)) {
+        customers.remove(customer.tab, parts.now())
+        dropOwnBudget(budget, null)
+      }
+    },
+    setBlocked: (ids, blocked) =>
+      ids.map((id) => {
+        const change = { profile: { blocked }, limits: null, spent: null }
+        const known = find(id)
+        if (known !== null) return apply(known, change)
+        const customer = make(id, { blocked })
+        customers.insert(customer)
+        return { customer, budget: null }
+      }),
+  }
+}
+
+function limitsOf(budget: Budget | null, limits: Partial<Limits>): Partial<Limits> {
+  if (budget === null) return limits
+  const { id, shared, createdAt, createdBy, updatedAt, updatedBy, ...inherited } = budget
+  return { ...inherited, ...limits }
+}

@@ -1,0 +1,169 @@
+import { Refusal } from '../errors.ts'
+import type { Budget } from '../ledger/budget.ts'
+import type { BudgetedCustomer, Customer, Profile } from '../ledger/customer.ts'
+import type { Nanos } from '../ledger/money.ts'
+import type { Period } from '../ledger/period.ts'
+import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
+import type { BudgetTable } from './budgets.ts'
+import type { LedgerTable } from './ledger.ts'
+
+/** Customers in the database. What writes is called inside a transaction of the flush loop. */
+export type CustomerTable = {
+  /** The customer with its budget, its sums being those of the period that holds `now`. */
+  find(id: string, now: number): BudgetedCustomer | null
+  list(query: ListQuery, now: number): { customers: BudgetedCustomer[]; total: number }
+  /** A tab number that was never given out before. */
+  nextTab(): number
+  insert(customer: Customer): void
+  replaceProfile(customer: Customer): void
+  remove(tab: number, now: number): void
+}
+
+export type ListQuery = {
+  /** From 1. */
+  readonly page: number
+  readonly pageSize: number
+  /** A part of the id or of the alias. */
+  readonly search: string | null
+  readonly sort: keyof typeof SORTS
+  readonly descending: boolean
+  readonly budgetId: string | null
+  readonly blocked: boolean | null
+}
+
+/** What a list can be sorted by, and the column of each. */
+const SORTS = {
+  user_id: 'id',
+  alias: 'alias',
+  spend: 'spent',
+  total_spend: 'total_spent',
+  created_at: 'created_at',
+  updated_at: 'updated_at',
+} as const
+
+export type PeriodOf = (budget: Budget | null, now: number) => Period
+
+export function customerTable(
+  database: Database,
+  parts: {
+    readonly budgets: BudgetTable
+    readonly ledger: LedgerTable
+    readonly periodOf: PeriodOf
+  },
+): CustomerTable {
+  const find = database.prepare('SELECT * FROM customers WHERE id = ?1 AND deleted_at IS NULL')
+  const insert = database.prepare(
+    'INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL)',
+  )
+  const replaceProfile = database.prepare(`
+    UPDATE customers SET alias = ?2, blocked = ?3, allowed_model_region = ?4, default_model = ?5,
+      budget_id = ?6, metadata = ?7, updated_at = ?8 WHERE tab = ?1`)
+  const remove = database.prepare('UPDATE customers SET deleted_at = ?2 WHERE tab = ?1')
+  const lastTab = database.prepare('SELECT coalesce(max(tab), 0) AS tab FROM customers')
+  let tabs = Number(lastTab.get()?.['tab'])
+
+  /** A row as it is now: a sum cached in an earlier period is summed anew for this one. */
+  const current = (row: SqlRow, now: number): BudgetedCustomer => {
+    const customer = fromRow(row)
+    const budget = customer.budgetId === null ? null : parts.budgets.find(customer.budgetId)
+    const { start } = parts.periodOf(budget, now)
+    if (start === customer.periodStart) return { customer, budget }
+    const spent = parts.ledger.spentSince(customer.tab, start)
+    return { customer: { ...customer, spent, periodStart: start }, budget }
+  }
+
+  return {
+    find(id, now) {
+      const row = find.get(id)
+      return row === null ? null : current(row, now)
+    },
+    list(query, now) {
+      const { where, values } = conditions(query)
+      const order = `${SORTS[query.sort]} ${query.descending ? 'DESC' : 'ASC'}, tab`
+      const counted = database.prepare(`SELECT count(*) AS n FROM customers WHERE ${where}`)
+      const page = database.prepare(
+        `SELECT * FROM customers WHERE ${where} ORDER BY ${order}
+         LIMIT ?${values.length + 1} OFFSET ?${values.length + 2}`,
+      )
+      const offset = (query.page - 1) * query.pageSize
+      return {
+        total: Number(counted.get(...values)?.['n']),
+        customers: page.all(...values, query.pageSize, offset).map((row) => current(row, now)),
+      }
+    },
+    nextTab: () => ++tabs,
+    insert: (customer) =>
+      insert.run(
+        customer.tab,
+        customer.id,
+        ...profileRow(customer),
+        customer.spent,
+        customer.totalSpent,
+        customer.periodStart,
+        customer.createdAt,
+        customer.updatedAt,
+      ),
+    replaceProfile: (customer) =>
+      replaceProfile.run(customer.tab, ...profileRow(customer), customer.updatedAt),
+    remove: (tab, now) => remove.run(tab, now),
+  }
+}
+
+export const customerExists = (id: string) =>
+  new Refusal(
+    'conflict',
+    `Customer already exists, passed user_id=${id}. Please pass a new user_id.`,
+    { param: 'user_id' },
+  )
+
+/** `param` is the field that named them: `end_user_id`, `user_id` or `user_ids`. */
+export function customersNotFound(ids: readonly string[], param: string): Refusal {
+  const message =
+    ids.length === 1
+      ? `End User Id=${ids[0]} does not exist in db`
+      : `End User Id(s)=${ids.join(', ')} do not exist in db`
+  return new Refusal('not_found', message, { param })
+}
+
+function conditions(query: ListQuery): { where: string; values: SqlValue[] } {
+  const clauses = ['deleted_at IS NULL']
+  const values: SqlValue[] = []
+  const and = (value: SqlValue, clause: (place: string) => string) => {
+    values.push(value)
+    clauses.push(clause(`?${values.length}`))
+  }
+  if (query.budgetId !== null) and(query.budgetId, (id) => `budget_id = ${id}`)
+  if (query.blocked !== null) and(query.blocked ? 1 : 0, (flag) => `blocked = ${flag}`)
+  if (query.search !== null) {
+    const pattern = `%${query.search.replace(/[\\%_]/g, '\\$&')}%`
+    and(pattern, (text) => `(id LIKE ${text} ESCAPE '\\' OR alias LIKE ${text} ESCAPE '\\')`)
+  }
+  return { where: clauses.join(' AND '), values }
+}
+
+const profileRow = (profile: Profile): SqlValue[] => [
+  profile.alias,
+  profile.blocked ? 1 : 0,
+  profile.allowedModelRegion,
+  profile.defaultModel,
+  profile.budgetId,
+  JSON.stringify(profile.metadata),
+]
+
+function fromRow(row: SqlRow): Customer {
+  return {
+    tab: row['tab'] as number,
+    id: row['id'] as string,
+    alias: row['alias'] as string | null,
+    blocked: row['blocked'] === 1,
+    allowedModelRegion: row['allowed_model_region'] as string | null,
+    defaultModel: row['default_model'] as string | null,
+    budgetId: row['budget_id'] as string | null,
+    metadata: JSON.parse(row['metadata'] as string) as Record<string, unknown>,
+    spent: row['spent'] as Nanos,
+    totalSpent: row['total_spent'] as Nanos,
+    periodStart: row['period_start'] as number,
+    createdAt: row['created_at'] as number,
+    updatedAt: row['updated_at'] as number,
+  }
+}

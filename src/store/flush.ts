@@ -1,0 +1,147 @@
+import { logError, logInfo } from '../log.ts'
+import { type Database, isDiskTrouble, type Statement } from '../runtime/sqlite.ts'
+
+/** How long to wait after a failed commit before the next try, milliseconds. */
+const RETRY_MS = 500
+
+type Entry = {
+  readonly write: () => unknown
+  readonly committed: ((result: never) => void) | undefined
+  readonly resolve: (result: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The one way to the disk: everything that is to be written queues here, and a loop commits all
+ * that has queued up in one transaction (group commit). When idle that is at once: the loop runs
+ * as soon as the event loop has handed out what had arrived. Under load it is whatever arrived
+ * together, so that a hundred charges cost hardly more than one.
+ *
+ * A failed commit loses nothing: the queue stays and is tried again until the disk is back.
+ */
+export type Flush = {
+  /**
+   * Queues a write. Resolves with its result when it is on disk; rejects with what `write` threw,
+   * in which case nothing of it is kept. `write` may run more than once, always inside a
+   * transaction that either holds or is undone. `committed` runs in the same breath as the commit,
+   * before anybody else can act: memory that mirrors the disk is brought up to date there.
+   */
+  enqueue<Result>(write: () => Result, committed?: (result: Result) => void): Promise<Result>
+  /** Commits what is queued right now, so that a read sees it. */
+  now(): void
+  /** False while commits fail: no charge could be written, so no new call should be admitted. */
+  isHealthy(): boolean
+  /** Commits what is queued and takes nothing more. False when it could not. */
+  stop(): boolean
+}
+
+export function startFlush(database: Database): Flush {
+  const transaction = transactions(database)
+  let queue: Entry[] = []
+  let scheduled = false
+  let healthy = true
+  let stopped = false
+
+  const run = () => {
+    scheduled = false
+    if (queue.length === 0) return
+    const entries = queue
+    queue = []
+    try {
+      transaction(entries)
+      if (!healthy) logInfo('the database takes writes again', { written: entries.length })
+      healthy = true
+    } catch (error) {
+      if (healthy) logError('the database takes no writes; trying on, nothing is lost', error)
+      healthy = false
+      queue = [...entries, ...queue]
+      scheduled = true
+      setTimeout(run, RETRY_MS)
+    }
+  }
+
+  return {
+    enqueue(write, committed) {
+      if (stopped) return Promise.reject(new Error('the store is closed'))
+      return new Promise((resolve, reject) => {
+        queue.push({ write, committed, resolve, reject } as Entry)
+        if (scheduled) return
+        scheduled = true
+        setImmediate(run)
+      })
+    },
+    now() {
+      if (healthy) run()
+    },
+    isHealthy: () => healthy,
+    stop() {
+      stopped = true
+      run()
+      return queue.length === 0
+    },
+  }
+}
+
+/**
+ * Makes the function that runs entries in one transaction and tells each how it went after the
+ * commit. It throws, with nothing written and nobody told, when the transaction as a whole failed.
+ */
+function transactions(database: Database): (entries: readonly Entry[]) => void {
+  const begin = database.prepare('BEGIN IMMEDIATE')
+  const commit = database.prepare('COMMIT')
+  const savepoint = {
+    open: database.prepare('SAVEPOINT entry'),
+    close: database.prepare('RELEASE entry'),
+    undo: database.prepare('ROLLBACK TO entry'),
+  }
+  return (entries) => {
+    const outcomes: Outcome[] = []
+    begin.run()
+    try {
+      for (const { write } of entries) outcomes.push(attempt(savepoint, write))
+      commit.run()
+    } catch (error) {
+      rollback(database)
+      throw error
+    }
+    for (const [index, { committed }] of entries.entries()) {
+      const outcome = outcomes[index]!
+      if (outcome.kept) committed?.(outcome.result as never)
+    }
+    for (const [index, { resolve, reject }] of entries.entries()) {
+      const outcome = outcomes[index]!
+      if (outcome.kept) resolve(outcome.result as never)
+      else reject(outcome.error)
+    }
+  }
+}
+
+type Outcome =
+  | { readonly kept: true; readonly result: unknown }
+  | { readonly kept: false; readonly error: unknown }
+
+/** One write inside the transaction; what it throws undoes it alone, and is for its caller. */
+function attempt(
+  savepoint: { readonly open: Statement; readonly close: Statement; readonly undo: Statement },
+  write: () => unknown,
+): Outcome {
+  savepoint.open.run()
+  try {
+    const result = write()
+    savepoint.close.run()
+    return { kept: true, result }
+  } catch (error) {
+    if (isDiskTrouble(error)) throw error
+    savepoint.undo.run()
+    savepoint.close.run()
+    return { kept: false, error }
+  }
+}
+
+function rollback(database: Database) {
+  try {
+    database.exec('ROLLBACK')
+  } catch {
+    // SQLite has rolled back by itself, as it does for a full disk: nothing is left to undo.
+  }
+}

@@ -1,0 +1,62 @@
+import type { Nanos } from '../ledger/money.ts'
+import type { LedgerRow } from '../ledger/settlement.ts'
+import { KINDS } from '../metering/usage.ts'
+import type { Database } from '../runtime/sqlite.ts'
+
+/** The ledger in the database. `book` is called inside a transaction of the flush loop. */
+export type LedgerTable = {
+  /** Adds a row, and its charge to the customer's sums. */
+  book(row: LedgerRow, periodStart: number): void
+  /** What was charged on a tab since `since`, milliseconds: the truth behind a cached `spent`. */
+  spentSince(tab: number, since: number): Nanos
+}
+
+export function ledgerTable(database: Database): LedgerTable {
+  const insert = database.prepare(
+    `INSERT INTO ledger VALUES (${Array.from({ length: 19 }, (_, i) => `?${i + 1}`).join(', ')})`,
+  )
+  const spentSince = database.prepare(
+    'SELECT coalesce(sum(charge), 0) AS spent FROM ledger WHERE tab = ?1 AND settled_at >= ?2',
+  )
+  // A cached sum is good only for the period it began in: at the first charge of another period
+  // (the row is in the ledger already) it is summed anew.
+  const charge = database.prepare(`
+    UPDATE customers SET
+      spent = CASE WHEN period_start = ?2 THEN spent + ?3
+        ELSE (SELECT coalesce(sum(charge), 0) FROM ledger WHERE tab = ?1 AND settled_at >= ?2) END,
+      total_spent = total_spent + ?3,
+      period_start = ?2
+    WHERE tab = ?1`)
+  const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
+  const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
+
+  /** Looked up each time and not remembered: an insert may be undone with its transaction. */
+  const priceId = (snapshot: string): number => {
+    const known = findPrice.get(snapshot)
+    if (known !== null) return known['id'] as number
+    insertPrice.run(snapshot)
+    return findPrice.get(snapshot)?.['id'] as number
+  }
+
+  return {
+    book(row, periodStart) {
+      insert.run(
+        row.id,
+        row.tab,
+        row.customerId,
+        row.model,
+        row.deployment,
+        row.outcome,
+        row.usageSource,
+        ...KINDS.map((kind) => row.usage[kind] ?? 0),
+        row.price === null ? null : priceId(row.price),
+        row.cost,
+        row.charge,
+        row.startedAt,
+        row.settledAt,
+      )
+      if (row.tab !== null) charge.run(row.tab, periodStart, row.charge)
+    },
+    spentSince: (tab, since) => spentSince.get(tab, since)?.['spent'] as Nanos,
+  }
+}

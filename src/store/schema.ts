@@ -1,0 +1,127 @@
+import type { Database } from '../runtime/sqlite.ts'
+
+/**
+ * The tables, as numbered steps from nothing. A step that has been released is never edited: a
+ * database knows by `user_version` how many it has had, and gets the others at the next start.
+ *
+ * Money is in nano-dollars, times are in milliseconds since the epoch. Tables are STRICT, so that
+ * a number stored as text is an error here and not a wrong sum later.
+ */
+const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
+  {
+    name: 'customers, budgets, the ledger and the outbox',
+    sql: `
+      CREATE TABLE budgets (
+        id TEXT PRIMARY KEY,
+        shared INTEGER NOT NULL,
+        max_budget INTEGER,
+        soft_budget INTEGER,
+        max_parallel_requests INTEGER,
+        tpm_limit INTEGER,
+        rpm_limit INTEGER,
+        model_max_budget TEXT,
+        duration TEXT,
+        reset_at INTEGER,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        updated_at INTEGER NOT NULL,
+        updated_by TEXT NOT NULL
+      ) STRICT;
+
+      -- A deleted customer keeps its tab and gives back its id: hence the number beside the id.
+      CREATE TABLE customers (
+        tab INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        alias TEXT,
+        blocked INTEGER NOT NULL,
+        allowed_model_region TEXT,
+        default_model TEXT,
+        budget_id TEXT,
+        metadata TEXT NOT NULL,
+        spent INTEGER NOT NULL,
+        total_spent INTEGER NOT NULL,
+        period_start INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        deleted_at INTEGER
+      ) STRICT;
+      CREATE UNIQUE INDEX customers_by_id ON customers (id) WHERE deleted_at IS NULL;
+      CREATE INDEX customers_by_budget ON customers (budget_id) WHERE deleted_at IS NULL;
+      CREATE INDEX customers_by_spent ON customers (spent) WHERE deleted_at IS NULL;
+      CREATE INDEX customers_by_created ON customers (created_at) WHERE deleted_at IS NULL;
+
+      -- Each set of prices that was ever applied, once: a row of the ledger names it by number.
+      CREATE TABLE prices (
+        id INTEGER PRIMARY KEY,
+        snapshot TEXT NOT NULL UNIQUE
+      ) STRICT;
+
+      CREATE TABLE ledger (
+        id TEXT PRIMARY KEY,
+        tab INTEGER,
+        customer_id TEXT,
+        model TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        usage_source TEXT NOT NULL,
+        input INTEGER NOT NULL,
+        cached_input INTEGER NOT NULL,
+        cache_write INTEGER NOT NULL,
+        input_audio INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        reasoning INTEGER NOT NULL,
+        output_audio INTEGER NOT NULL,
+        price_id INTEGER,
+        cost INTEGER NOT NULL,
+        charge INTEGER NOT NULL,
+        started_at INTEGER NOT NULL,
+        settled_at INTEGER NOT NULL
+      ) STRICT;
+      -- A customer's spend since any moment, from the index alone.
+      CREATE INDEX ledger_by_tab ON ledger (tab, settled_at, charge);
+
+      -- Events not yet delivered; a delivered one is deleted. due_at is null while an earlier event
+      -- of the same customer is still there, so that finding what is due costs the same however
+      -- much waits behind it.
+      CREATE TABLE outbox (
+        id TEXT PRIMARY KEY,
+        customer_id TEXT NOT NULL,
+        body TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        due_at INTEGER
+      ) STRICT;
+      CREATE INDEX outbox_by_customer ON outbox (customer_id, id);
+      CREATE INDEX outbox_by_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+    `,
+  },
+]
+
+/** How many migrations this version knows. */
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/** A file that cannot be used as it is, with what to do about it. */
+export class UnusableDatabase extends Error {
+  override readonly name = 'UnusableDatabase'
+}
+
+/** Brings the database to this version's schema, each step in a transaction of its own. */
+export function migrate(database: Database) {
+  const version = versionOf(database)
+  if (version > SCHEMA_VERSION) {
+    throw new UnusableDatabase(
+      `The database has schema ${version} and this version of Tollgate knows ${SCHEMA_VERSION}. ` +
+        'Run the newer version that wrote it, or another --db.',
+    )
+  }
+  for (const [index, { sql }] of MIGRATIONS.entries()) {
+    if (index < version) continue
+    database.exec('BEGIN IMMEDIATE')
+    database.exec(sql)
+    database.exec(`PRAGMA user_version = ${index + 1}`)
+    database.exec('COMMIT')
+  }
+}
+
+export function versionOf(database: Database): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0)
+}

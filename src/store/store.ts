@@ -1,0 +1,216 @@
+import type { Budget, Limits } from '../ledger/budget.ts'
+import type { BudgetedCustomer } from '../ledger/customer.ts'
+import type { Settlement } from '../ledger/settlement.ts'
+import { type Database, openDatabase } from '../runtime/sqlite.ts'
+import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
+import {
+  type CustomerChange,
+  type CustomerChanges,
+  customerChanges,
+  type NewCustomer,
+} from './customer-changes.ts'
+import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
+import { type Flush, startFlush } from './flush.ts'
+import { type LedgerTable, ledgerTable } from './ledger.ts'
+import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
+import { migrate } from './schema.ts'
+
+/** What the store needs of the world; in tests time stands still. */
+export type StoreOptions = {
+  readonly path: string
+  readonly periodOf: PeriodOf
+  readonly now: () => number
+  /** A ULID, each later than the one before. */
+  readonly newId: () => string
+  /**
+   * Told in the same breath as the commit that changed a customer or a budget, so that what is
+   * kept of them in memory is never older than the disk.
+   */
+  readonly changed: (what: {
+    readonly customers: readonly string[]
+    readonly budgets: readonly string[]
+  }) => void
+}
+
+/**
+ * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
+ * write queues for the flush loop, and its promise resolves when it is on disk.
+ */
+export class Store {
+  readonly #database: Database
+  readonly #flush: Flush
+  readonly #options: StoreOptions
+  readonly #budgets: BudgetTable
+  readonly #ledger: LedgerTable
+  readonly #customers: CustomerTable
+  readonly #changes: CustomerChanges
+  readonly #outbox: OutboxTable
+
+  private constructor(database: Database, options: StoreOptions) {
+    this.#database = database
+    this.#options = options
+    this.#flush = startFlush(database)
+    this.#budgets = budgetTable(database)
+    this.#ledger = ledgerTable(database)
+    const { periodOf, now, newId } = options
+    const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
+    this.#customers = customerTable(database, parts)
+    this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
+    this.#outbox = outboxTable(database)
+  }
+
+  /** Opens the file, makes it when it is not there, and brings its schema up to date. */
+  static async open(options: StoreOptions): Promise<Store> {
+    const database = await openDatabase(options.path, 'readwrite')
+    // WAL with NORMAL: a commit survives the death of the process, and readers never wait.
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec('PRAGMA synchronous = NORMAL')
+    database.exec('PRAGMA busy_timeout = 250')
+    migrate(database)
+    return new Store(database, options)
+  }
+
+  isHealthy(): boolean {
+    return this.#flush.isHealthy()
+  }
+
+  /** Commits what is queued and closes the file. False when something could not be written. */
+  close(): boolean {
+    const complete = this.#flush.stop()
+    this.#database.close()
+    return complete
+  }
+
+  // Calls
+
+  /** A charge and its events, in one transaction. */
+  commit(settlement: Settlement, events: readonly OutboxEvent[]): Promise<void> {
+    const { row, after } = settlement
+    return this.#flush.enqueue(() => {
+      this.#ledger.book(row, after?.periodStart ?? 0)
+      for (const event of events) this.#outbox.add(event, row.settledAt)
+    })
+  }
+
+  /** The customer of a call, opened if there was none: its first call creates it. */
+  findOrOpenCustomer(id: string): BudgetedCustomer {
+    const known = this.findCustomer(id)
+    if (known !== null) return known
+    // Somebody may just be creating it: what is queued is committed before we look again.
+    this.#flush.now()
+    const created = this.findCustomer(id)
+    if (created !== null) return created
+    const customer = this.#changes.make(id, {})
+    void this.#flush.enqueue(() => this.#customers.insert(customer))
+    return { customer, budget: null }
+  }
+
+  // Customers
+
+  findCustomer(id: string): BudgetedCustomer | null {
+    return this.#customers.find(id, this.#options.now())
+  }
+
+  listCustomers(query: ListQuery): { customers: readonly BudgetedCustomer[]; total: number } {
+    return this.#customers.list(query, this.#options.now())
+  }
+
+  /** Throws `conflict` when the id is taken, `not_found` when the budget is unknown. */
+  createCustomer(given: NewCustomer): Promise<BudgetedCustomer> {
+    return this.#change([given.id], () => this.#changes.create(given))
+  }
+
+  /** Changes what is given and nothing else. Throws `not_found` for the customer or the budget. */
+  updateCustomer(id: string, change: CustomerChange): Promise<BudgetedCustomer> {
+    return this.#change([id], () => this.#changes.update(id, change))
+  }
+
+  /** Marks them deleted; the ledger keeps their rows. An unknown one: `not_found`, none deleted. */
+  deleteCustomers(ids: readonly string[]): Promise<void> {
+    return this.#change(ids, () => this.#changes.remove(ids))
+  }
+
+  /** Blocks or unblocks; an unknown id is created. */
+  setBlocked(ids: readonly string[], blocked: boolean): Promise<readonly BudgetedCustomer[]> {
+    return this.#change(ids, () => this.#changes.setBlocked(ids, blocked))
+  }
+
+  // Budgets
+
+  findBudget(id: string): Budget | null {
+    return this.#budgets.find(id)
+  }
+
+  findBudgets(ids: readonly string[]): readonly Budget[] {
+    return ids.map((id) => this.#budgets.find(id)).filter((budget) => budget !== null)
+  }
+
+  /** Those that several customers can share; a customer's own limits are not among them. */
+  listBudgets(): readonly Budget[] {
+    return this.#budgets.listShared()
+  }
+
+  /** Throws `conflict` when the id is taken. */
+  createBudget(given: {
+    readonly id: string
+    readonly limits: Partial<Limits>
+    readonly createdBy: string
+  }): Promise<Budget> {
+    const by = { shared: true, who: given.createdBy, now: this.#options.now() }
+    const budget = newBudget(given.id, given.limits, by)
+    return this.#flush.enqueue(() => {
+      this.#budgets.insert(budget)
+      return budget
+    })
+  }
+
+  /** Changes what is given, for every customer on it at once. Throws `not_found`. */
+  updateBudget(id: string, limits: Partial<Limits>, updatedBy: string): Promise<Budget> {
+    return this.#flush.enqueue(
+      () => {
+        const known = this.#budgets.find(id)
+        if (known === null) throw budgetNotFound(id)
+        const budget = { ...known, ...limits, updatedAt: this.#options.now(), updatedBy }
+        this.#budgets.replace(budget)
+        return budget
+      },
+      () => this.#options.changed({ customers: [], budgets: [id] }),
+    )
+  }
+
+  /** Throws `not_found`, and `in_use` while customers are on it unless `force`. */
+  deleteBudget(id: string, force: boolean): Promise<Budget> {
+    return this.#flush.enqueue(
+      () => {
+        const known = this.#budgets.find(id)
+        if (known === null) throw budgetNotFound(id)
+        this.#budgets.remove(known, force)
+        return known
+      },
+      () => this.#options.changed({ customers: [], budgets: [id] }),
+    )
+  }
+
+  // Events
+
+  dueEvents(limit: number): readonly DueEvent[] {
+    return this.#outbox.due(this.#options.now(), limit)
+  }
+
+  nextEventDueAt(): number | null {
+    return this.#outbox.nextDueAt()
+  }
+
+  removeEvent(event: OutboxEvent): Promise<void> {
+    return this.#flush.enqueue(() => this.#outbox.remove(event, this.#options.now()))
+  }
+
+  postponeEvent(event: OutboxEvent, dueAt: number): Promise<void> {
+    return this.#flush.enqueue(() => this.#outbox.postpone(event, dueAt))
+  }
+
+  /** Queues a change of customers, and tells of it when it is committed. */
+  #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
+    return this.#flush.enqueue(write, () => this.#options.changed({ customers: ids, budgets: [] }))
+  }
+}

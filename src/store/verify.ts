@@ -1,0 +1,113 @@
+import { dollarsText, type Nanos } from '../ledger/money.ts'
+import { costOf } from '../metering/cost.ts'
+import type { Price } from '../metering/price.ts'
+import { KINDS, type Usage } from '../metering/usage.ts'
+import { type Database, openDatabase, type SqlRow } from '../runtime/sqlite.ts'
+import { SCHEMA_VERSION, UnusableDatabase, versionOf } from './schema.ts'
+
+/** What a look through the whole database found. */
+export type Verdict = {
+  readonly customers: number
+  readonly rows: number
+  /** Sum of all charges. */
+  readonly charged: Nanos
+  /** A sentence for each thing that does not agree; empty: the books balance. */
+  readonly faults: readonly string[]
+}
+
+/** Rows of the ledger read at a time, so that any number fits in memory. */
+const PAGE_ROWS = 10_000
+
+/**
+ * Proves that the books balance: that every customer's spend is the sum of its ledger rows, that
+ * every row is on a tab that exists, and that every row's cost is its usage at its prices.
+ *
+ * Reads in one transaction, so it can be run beside a live server, and changes nothing.
+ */
+export async function verify(path: string): Promise<Verdict> {
+  const database = await openDatabase(path, 'readonly')
+  try {
+    const version = versionOf(database)
+    if (version !== SCHEMA_VERSION) {
+      throw new UnusableDatabase(
+        `${path} has schema ${version}, this version of Tollgate has ${SCHEMA_VERSION}. ` +
+          'Start the server on it once to bring it up to date.',
+      )
+    }
+    database.exec('BEGIN')
+    const faults = [...wrongSums(database), ...strayRows(database), ...wrongCosts(database)]
+    const totals = database
+      .prepare(
+        `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
+           coalesce(sum(charge), 0) AS charged FROM ledger`,
+      )
+      .get()!
+    return {
+      customers: totals['customers'] as number,
+      rows: totals['rows'] as number,
+      charged: totals['charged'] as Nanos,
+      faults,
+    }
+  } finally {
+    database.close()
+  }
+}
+
+function wrongSums(database: Database): string[] {
+  const rows = database
+    .prepare(`
+      SELECT * FROM (
+        SELECT id, deleted_at, spent, total_spent,
+          (SELECT coalesce(sum(charge), 0) FROM ledger WHERE tab = customers.tab) AS total,
+          (SELECT coalesce(sum(charge), 0) FROM ledger
+            WHERE tab = customers.tab AND settled_at >= period_start) AS since
+        FROM customers)
+      WHERE total_spent <> total OR spent <> since`)
+    .all()
+  return rows.map((row) => {
+    const who = `customer ${row['id']}${row['deleted_at'] === null ? '' : ' (deleted)'}`
+    const say = (amount: string) => dollarsText(row[amount] as Nanos)
+    return (
+      `${who}: spend is ${say('spent')} and its ledger rows sum to ${say('since')}; ` +
+      `in all ${say('total_spent')} and ${say('total')}`
+    )
+  })
+}
+
+function strayRows(database: Database): string[] {
+  const rows = database
+    .prepare(
+      `SELECT id, tab FROM ledger
+       WHERE tab IS NOT NULL AND tab NOT IN (SELECT tab FROM customers) LIMIT 100`,
+    )
+    .all()
+  return rows.map((row) => `ledger row ${row['id']}: is on tab ${row['tab']}, which does not exist`)
+}
+
+function* wrongCosts(database: Database): Generator<string> {
+  const prices = new Map<number, Price>()
+  for (const row of database.prepare('SELECT * FROM prices').all()) {
+    prices.set(row['id'] as number, JSON.parse(row['snapshot'] as string) as Price)
+  }
+  const page = database.prepare(
+    `SELECT rowid, * FROM ledger WHERE rowid > ?1 AND outcome <> 'correction'
+     ORDER BY rowid LIMIT ${PAGE_ROWS}`,
+  )
+  let last = 0
+  for (let rows = page.all(last); rows.length > 0; rows = page.all(last)) {
+    for (const row of rows) {
+      const price = prices.get(row['price_id'] as number)
+      const cost = price === undefined ? 0 : costOf(usageOf(row), price)
+      if (cost === row['cost']) continue
+      const booked = dollarsText(row['cost'] as Nanos)
+      yield `ledger row ${row['id']}: cost is ${booked}, its usage at its prices ${dollarsText(cost as Nanos)}`
+    }
+    last = rows.at(-1)!['rowid'] as number
+  }
+}
+
+const usageOf = (row: SqlRow): Usage =>
+  Object.fromEntries(KINDS.map((kind) => [kind, row[columnOf(kind)]])) as unknown as Usage
+
+/** `cachedInput` is kept in the column `cached_input`. */
+const columnOf = (kind: string) => kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

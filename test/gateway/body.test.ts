@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { editBody, membersOf, parseBody, refuseDuplicates } from '../../src/gateway/body.ts'
+
+const edit = (text: string, edits: Record<string, string | null>) =>
+  editBody(text, membersOf(text), new Map(Object.entries(edits)))
+
+describe('membersOf', () => {
+  test('finds every member of any object, and the text of its value', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.constantFrom(0, 1, '\t'),
+        (object, space) => {
+          const text = JSON.stringify(object, null, space)
+          const found = membersOf(text).map(({ key, valueStart, valueEnd }) => [
+            key,
+            JSON.parse(text.slice(valueStart, valueEnd)),
+          ])
+          expect(found).toEqual(Object.entries(JSON.parse(text)))
+        },
+      ),
+    )
+  })
+})
+
+describe('editBody', () => {
+  test('changes what is named and keeps the text of all else', () => {
+    const text = '{ "seed":12345678901234567890, "model" : "a", "x\\u0022": [1.0, {"model":"b"}] }'
+    expect(edit(text, { model: '"c"', stream_options: '{"include_usage":true}' })).toBe(
+      '{"seed":12345678901234567890,"model" : "c","x\\u0022": [1.0, {"model":"b"}],"stream_options":{"include_usage":true}}',
+    )
+  })
+
+  test('says the same as an edit of the parsed object, for any object and edit', () => {
+    const key = fc.constantFrom('a', 'b', 'c"', '\\', 'é')
+    fc.assert(
+      fc.property(
+        fc.dictionary(key, fc.jsonValue()),
+        fc.dictionary(key, fc.option(fc.jsonValue().filter((value) => value !== null))),
+        (object, edits) => {
+          const text = JSON.stringify(object)
+          const texts = Object.fromEntries(
+            Object.entries(edits).map(([name, value]) => [
+              name,
+              value === null ? null : JSON.stringify(value),
+            ]),
+          )
+          const wanted: Record<string, unknown> = {
+            ...JSON.parse(text),
+            ...JSON.parse(JSON.stringify(edits)),
+          }
+          for (const [name, value] of Object.entries(edits)) if (value === null) delete wanted[name]
+          expect(JSON.parse(edit(text, texts))).toEqual(wanted)
+        },
+      ),
+    )
+  })
+})
+
+describe('refuseDuplicates', () => {
+  test('refuses a member that we act on and the upstream might read otherwise', () => {
+    const twice = '{"user":"a","x":1,"x":2,"us\\u0065r":"b"}'
+    expect(() => refuseDuplicates(membersOf(twice))).toThrow('`user` is given twice')
+  })
+
+  test('leaves the other members to the upstream', () => {
+    expect(() => refuseDuplicates(membersOf('{"x":1,"x":2}'))).not.toThrow()
+  })
+})
+
+test.each([
+  ['', 'is empty'],
+  ['{', 'is not valid JSON'],
+  ['[]', 'must be one JSON object'],
+  ['"text"', 'must be one JSON object'],
+  ['null', 'must be one JSON object'],
+])('the body %p is refused: it %s', (text, why) => {
+  expect(() => parseBody(new TextEncoder().encode(text))).toThrow(why)
+})
+
+test('a body that is not UTF-8 is refused: two texts could otherwise become one', () => {
+  expect(() => parseBody(new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toThrow(
+    'UTF-8',
+  )
+})

@@ -1,0 +1,61 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { monotonicFactory } from 'ulid'
+import type { Budget } from '../../src/ledger/budget.ts'
+import { type Nanos, ZERO } from '../../src/ledger/money.ts'
+import { type Period, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
+import type { LedgerRow, Settlement } from '../../src/ledger/settlement.ts'
+import { Store } from '../../src/store/store.ts'
+
+/** A folder of its own for a test's files. */
+export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'tollgate-'))
+
+/** The server's rule for periods, in UTC. */
+export const periodOf = (budget: Budget | null, now: number): Period =>
+  budget === null
+    ? WHOLE_LIFE
+    : periodAt({ ...budget, timezone: 'UTC', weekStart: 1, dayOfMonth: 1 }, now)
+
+export const newId = monotonicFactory()
+
+/** A store on a fresh file, with a clock that the test sets. */
+export async function openStore(at: { path?: string; now?: number } = {}) {
+  const clock = { now: at.now ?? Date.UTC(2026, 0, 15, 12) }
+  const changes: { customers: readonly string[]; budgets: readonly string[] }[] = []
+  const path = at.path ?? join(newFolder(), 'tollgate.db')
+  const store = await Store.open({
+    path,
+    periodOf,
+    now: () => clock.now,
+    newId: () => newId(clock.now),
+    changed: (what) => void changes.push(what),
+  })
+  return { store, path, clock, changes }
+}
+
+/** A call of `charge` on a customer's tab, settled at `settledAt`. */
+export function charged(
+  customer: { tab: number; id: string } | null,
+  call: { charge: Nanos; settledAt: number; periodStart?: number },
+): Settlement {
+  const row: LedgerRow = {
+    id: newId(),
+    tab: customer?.tab ?? null,
+    customerId: customer?.id ?? null,
+    model: 'demo',
+    deployment: 'demo#1',
+    outcome: 'ok',
+    usageSource: 'upstream',
+    usage: {},
+    price: null,
+    cost: ZERO,
+    charge: call.charge,
+    startedAt: call.settledAt,
+    settledAt: call.settledAt,
+  }
+  if (customer === null) return { row, after: null }
+  const account = { limit: null, spent: call.charge, held: ZERO }
+  const periodStart = call.periodStart ?? 0
+  return { row, after: { account, totalSpent: call.charge, periodStart } }
+}
