@@ -10,7 +10,10 @@ export type DeploymentConfig = {
   readonly provider: string
   /** What the upstream is asked for. */
   readonly upstreamModel: string
-  /** Without a trailing slash, up to and including `/v1` where the provider has one. Null: demo and mock. */
+  /**
+   * Without a trailing slash, up to and including `/v1` where the provider has one. Null: demo and
+   * mock.
+   */
   readonly apiBase: string | null
   readonly apiKey: string | null
   /** Sent upstream with every call. */
@@ -39,7 +42,7 @@ export type Config = {
   readonly deployments: readonly DeploymentConfig[]
   /** Header whose value names the customer (`general_settings.user_header_name`), lower case. */
   readonly userHeaderName: string | null
-  /** Headers mapped to the customer role (`general_settings.user_header_mappings`), lower case, in order. */
+  /** Headers mapped to the customer (`general_settings.user_header_mappings`), lower case. */
   readonly customerHeaders: readonly string[]
   /** HTTP status of an over-budget answer. */
   readonly budgetExceededStatus: number

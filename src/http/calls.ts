@@ -1,6 +1,8 @@
 import { Elysia } from 'elysia'
+import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
+import { operation } from './operation.ts'
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
@@ -19,12 +21,12 @@ const ENDPOINTS = ['/chat/completions'] as const
  * 'none'`): what the client sent is what the upstream gets.
  */
 export const callRoutes = (parts: CallParts) => {
-  const routes = new Elysia({ tags: ['calls'] })
+  const routes = new Elysia({ normalize: false })
   for (const path of ENDPOINTS) {
     for (const prefix of ['', '/v1']) {
       routes.post(`${prefix}${path}`, ({ request }) => answer(request, path, parts), {
         parse: 'none',
-        detail: DETAIL,
+        detail: CHAT,
       })
     }
   }
@@ -33,9 +35,20 @@ export const callRoutes = (parts: CallParts) => {
 
 async function answer(request: Request, path: string, parts: CallParts): Promise<Response> {
   parts.authorize(request.headers)
-  const body = await readBody(request, parts.bodyBytesMax)
-  const { headers, signal } = request
-  return parts.handleCall({ id: parts.newId(), path, headers, body, signal })
+  const id = parts.newId()
+  try {
+    const body = await readBody(request, parts.bodyBytesMax)
+    return await parts.handleCall({
+      id,
+      path,
+      headers: request.headers,
+      body,
+      signal: request.signal,
+    })
+  } catch (error) {
+    if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
+    throw error
+  }
 }
 
 async function readBody(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -49,7 +62,76 @@ async function readBody(request: Request, bytesMax: number): Promise<Uint8Array<
 const tooLarge = (bytes: number, bytesMax: number) =>
   new Refusal('body_too_large', `The body has ${bytes} bytes; at most ${bytesMax} are taken.`)
 
-const DETAIL = {
-  summary: 'A chat completion, on the tab of the customer in `user`',
-  description: 'As OpenAI `POST /v1/chat/completions`, streamed or not.',
+const Chat = Type.Object(
+  {
+    model: Type.String({ description: 'A served model.', examples: ['demo'] }),
+    messages: Type.Array(Type.Unknown(), { description: 'The conversation so far.' }),
+    user: Type.Optional(
+      Type.String({
+        description:
+          'Your id for the customer whose tab the call is on; an unknown one is created. The headers `x-litellm-customer-id` and `x-litellm-end-user-id` come before it.',
+        minLength: 1,
+        maxLength: 256,
+        examples: ['alice'],
+      }),
+    ),
+    stream: Type.Optional(
+      Type.Boolean({ description: 'Answer in pieces, as they come.', examples: [true] }),
+    ),
+  },
+  { description: 'Every other field goes to the upstream as you sent it.' },
+)
+
+const messages = [{ role: 'user', content: 'what time is it' }]
+
+const COST_HEADERS = {
+  'x-tollgate-call-id': {
+    description: 'Names the call in the ledger.',
+    schema: Type.String({ examples: ['01M85V1AC156P9WTXJ4216DYDY'] }),
+  },
+  'x-tollgate-cost': {
+    description: 'Dollars on the tab for this call; not on a stream, which is not over yet.',
+    schema: Type.String({ examples: ['0.000387'] }),
+  },
 }
+
+const CHAT = operation({
+  tag: 'Calls',
+  summary: 'A chat completion, on the tab of the customer in `user`',
+  description:
+    'As OpenAI `POST /v1/chat/completions`. The charge is on disk before the answer ends: its last byte, or the `data: [DONE]` of a stream, waits for that.',
+  unparsedBody: {
+    schema: Chat,
+    examples: {
+      plain: { summary: 'In one piece', value: { model: 'demo', user: 'alice', messages } },
+      stream: {
+        summary: 'As a stream',
+        value: { model: 'demo', user: 'alice', messages, stream: true },
+      },
+    },
+  },
+  answer: {
+    description: "The upstream's answer, byte for byte.",
+    schema: Type.Unknown({ description: 'A `chat.completion`, or a stream of its chunks.' }),
+    contentTypes: ['application/json', 'text/event-stream'],
+    headers: COST_HEADERS,
+  },
+  refusals: [
+    new Refusal('invalid_request', '`stream` must be true or false, got "yes".', {
+      param: 'stream',
+    }),
+    new Refusal('model_not_found', 'The model `dem` is not served here. Did you mean `demo`?', {
+      param: 'model',
+    }),
+    new Refusal('customer_blocked', 'User not allowed to access. End User=alice is blocked.', {
+      param: 'user',
+    }),
+    new Refusal(
+      'budget_exceeded',
+      'ExceededBudget: End User=alice over budget. Spend=4.000012, Budget=4. Held for calls in flight: 0; the budget resets at 2026-12-01T00:00:00.000Z.',
+    ),
+    new Refusal('upstream_failed', 'The upstream of `demo` cannot be reached.'),
+    new Refusal('upstream_timed_out', 'The upstream of `demo` sent nothing for 600 s.'),
+    new Refusal('overloaded', 'Charges cannot be written at the moment; try again shortly.'),
+  ],
+})

@@ -75,13 +75,7 @@ export function customerChanges(parts: {
     { profile, limits }: CustomerChange,
     now: number,
   ): Budget | null => {
-    if (profile.budgetId !== undefined) {
-      const named = profile.budgetId === null ? null : budgets.find(profile.budgetId)
-      if (profile.budgetId !== null && named?.shared !== true && named?.id !== budget?.id) {
-        throw budgetNotFound(profile.budgetId)
-      }
-      return named
-    }
+    if (profile.budgetId !== undefined) return named(profile.budgetId, budget)
     if (limits === null) return budget
     if (budget !== null && !budget.shared) {
       const changed = { ...budget, ...limits, updatedAt: now }
@@ -90,9 +84,21 @@ export function customerChanges(parts: {
     }
     // A tier is everybody's: changing it for one customer would change it for all on it. The
     // customer gets a copy of its own instead (LiteLLM changes the tier).
-    const own = newBudget(newId(), limitsOf(budget, limits), { shared: false, who: 'default', now })
+    const own = newBudget(newId(), limitsOf(budget, limits), {
+      shared: false,
+      who: 'default_user_id',
+      now,
+    })
     budgets.insert(own)
     return own
+  }
+
+  /** A tier, or the customer's own budget named again; another's own is nobody's to share. */
+  const named = (id: string | null, own: Budget | null): Budget | null => {
+    if (id === null) return null
+    const budget = budgets.find(id)
+    if (budget === null || !(budget.shared || budget.id === own?.id)) throw budgetNotFound(id)
+    return budget
   }
 
   const dropOwnBudget = (before: Budget | null, after: Budget | null) => {

@@ -1,5 +1,5 @@
 import { logError, logInfo } from '../log.ts'
-import { type Database, isDiskTrouble, type Statement } from '../runtime/sqlite.ts'
+import { type Database, isDiskTrouble } from '../runtime/sqlite.ts'
 
 /** How long to wait after a failed commit before the next try, milliseconds. */
 const RETRY_MS = 500
@@ -85,25 +85,36 @@ export function startFlush(database: Database): Flush {
 /**
  * Makes the function that runs entries in one transaction and tells each how it went after the
  * commit. It throws, with nothing written and nobody told, when the transaction as a whole failed.
+ *
+ * A charge never throws, and a savepoint around each costs as much as its row. So the entries are
+ * tried without; only when one throws is all undone and done again, each in a savepoint.
  */
 function transactions(database: Database): (entries: readonly Entry[]) => void {
   const begin = database.prepare('BEGIN IMMEDIATE')
   const commit = database.prepare('COMMIT')
-  const savepoint = {
-    open: database.prepare('SAVEPOINT entry'),
-    close: database.prepare('RELEASE entry'),
-    undo: database.prepare('ROLLBACK TO entry'),
-  }
-  return (entries) => {
-    const outcomes: Outcome[] = []
+  const attempt = careful(database)
+
+  const within = (write: () => Outcome[]): Outcome[] => {
     begin.run()
     try {
-      for (const { write } of entries) outcomes.push(attempt(savepoint, write))
+      const outcomes = write()
       commit.run()
+      return outcomes
     } catch (error) {
       rollback(database)
       throw error
     }
+  }
+  const writeAll = (entries: readonly Entry[]): Outcome[] => {
+    try {
+      return within(() => entries.map(({ write }) => ({ kept: true, result: write() })))
+    } catch (error) {
+      if (isDiskTrouble(error)) throw error
+      return within(() => entries.map(({ write }) => attempt(write)))
+    }
+  }
+  return (entries) => {
+    const outcomes = writeAll(entries)
     for (const [index, { committed }] of entries.entries()) {
       const outcome = outcomes[index]!
       if (outcome.kept) committed?.(outcome.result as never)
@@ -120,21 +131,23 @@ type Outcome =
   | { readonly kept: true; readonly result: unknown }
   | { readonly kept: false; readonly error: unknown }
 
-/** One write inside the transaction; what it throws undoes it alone, and is for its caller. */
-function attempt(
-  savepoint: { readonly open: Statement; readonly close: Statement; readonly undo: Statement },
-  write: () => unknown,
-): Outcome {
-  savepoint.open.run()
-  try {
-    const result = write()
-    savepoint.close.run()
-    return { kept: true, result }
-  } catch (error) {
-    if (isDiskTrouble(error)) throw error
-    savepoint.undo.run()
-    savepoint.close.run()
-    return { kept: false, error }
+/** Makes the function that runs one write so that what it throws undoes it alone. */
+function careful(database: Database): (write: () => unknown) => Outcome {
+  const open = database.prepare('SAVEPOINT entry')
+  const close = database.prepare('RELEASE entry')
+  const undo = database.prepare('ROLLBACK TO entry')
+  return (write) => {
+    open.run()
+    try {
+      const result = write()
+      close.run()
+      return { kept: true, result }
+    } catch (error) {
+      if (isDiskTrouble(error)) throw error
+      undo.run()
+      close.run()
+      return { kept: false, error }
+    }
   }
 }
 

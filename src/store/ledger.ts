@@ -9,6 +9,10 @@ export type LedgerTable = {
   book(row: LedgerRow, periodStart: number): void
   /** What was charged on a tab since `since`, milliseconds: the truth behind a cached `spent`. */
   spentSince(tab: number, since: number): Nanos
+  /** Adds a set of prices, and answers its number. */
+  addPrice(snapshot: string): number
+  /** Saves the search for a set of prices whose number is on disk. */
+  rememberPrice(snapshot: string, id: number): void
 }
 
 export function ledgerTable(database: Database): LedgerTable {
@@ -30,13 +34,14 @@ export function ledgerTable(database: Database): LedgerTable {
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
-  /** Looked up each time and not remembered: an insert may be undone with its transaction. */
-  const priceId = (snapshot: string): number => {
-    const known = findPrice.get(snapshot)
-    if (known !== null) return known['id'] as number
+  /** Only what is committed: the number of an insert that was undone would be somebody else's. */
+  const remembered = new Map<string, number>()
+
+  const addPrice = (snapshot: string): number => {
     insertPrice.run(snapshot)
     return findPrice.get(snapshot)?.['id'] as number
   }
+  const priceId = (snapshot: string) => remembered.get(snapshot) ?? addPrice(snapshot)
 
   return {
     book(row, periodStart) {
@@ -57,6 +62,8 @@ export function ledgerTable(database: Database): LedgerTable {
       )
       if (row.tab !== null) charge.run(row.tab, periodStart, row.charge)
     },
+    addPrice,
+    rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
     spentSince: (tab, since) => spentSince.get(tab, since)?.['spent'] as Nanos,
   }
 }

@@ -47,7 +47,6 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
       ) STRICT;
       CREATE UNIQUE INDEX customers_by_id ON customers (id) WHERE deleted_at IS NULL;
       CREATE INDEX customers_by_budget ON customers (budget_id) WHERE deleted_at IS NULL;
-      CREATE INDEX customers_by_spent ON customers (spent) WHERE deleted_at IS NULL;
       CREATE INDEX customers_by_created ON customers (created_at) WHERE deleted_at IS NULL;
 
       -- Each set of prices that was ever applied, once: a row of the ledger names it by number.
@@ -56,6 +55,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         snapshot TEXT NOT NULL UNIQUE
       ) STRICT;
 
+      -- Ids ascend, so a row is added at the end of the one tree that holds it.
       CREATE TABLE ledger (
         id TEXT PRIMARY KEY,
         tab INTEGER,
@@ -76,7 +76,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         charge INTEGER NOT NULL,
         started_at INTEGER NOT NULL,
         settled_at INTEGER NOT NULL
-      ) STRICT;
+      ) STRICT, WITHOUT ROWID;
       -- A customer's spend since any moment, from the index alone.
       CREATE INDEX ledger_by_tab ON ledger (tab, settled_at, charge);
 

@@ -92,6 +92,14 @@ export class Store {
     })
   }
 
+  /** Makes known a set of prices that charges will name, so that each need not search for it. */
+  addPrice(snapshot: string): Promise<number> {
+    return this.#flush.enqueue(
+      () => this.#ledger.addPrice(snapshot),
+      (id) => this.#ledger.rememberPrice(snapshot, id),
+    )
+  }
+
   /** The customer of a call, opened if there was none: its first call creates it. */
   findOrOpenCustomer(id: string): BudgetedCustomer {
     const known = this.findCustomer(id)

@@ -90,10 +90,10 @@ function* wrongCosts(database: Database): Generator<string> {
     prices.set(row['id'] as number, JSON.parse(row['snapshot'] as string) as Price)
   }
   const page = database.prepare(
-    `SELECT rowid, * FROM ledger WHERE rowid > ?1 AND outcome <> 'correction'
-     ORDER BY rowid LIMIT ${PAGE_ROWS}`,
+    `SELECT * FROM ledger WHERE id > ?1 AND outcome <> 'correction'
+     ORDER BY id LIMIT ${PAGE_ROWS}`,
   )
-  let last = 0
+  let last = ''
   for (let rows = page.all(last); rows.length > 0; rows = page.all(last)) {
     for (const row of rows) {
       const price = prices.get(row['price_id'] as number)
@@ -102,7 +102,7 @@ function* wrongCosts(database: Database): Generator<string> {
       const booked = dollarsText(row['cost'] as Nanos)
       yield `ledger row ${row['id']}: cost is ${booked}, its usage at its prices ${dollarsText(cost as Nanos)}`
     }
-    last = rows.at(-1)!['rowid'] as number
+    last = rows.at(-1)!['id'] as string
   }
 }
 

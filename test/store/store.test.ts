@@ -77,6 +77,19 @@ describe('a customer', () => {
 })
 
 describe('a budget', () => {
+  test('that does not exist cannot be given to a customer, and then nothing of the change is kept', async () => {
+    const { store } = await openStore()
+    await store.createCustomer({ ...nothing, id: 'alice' })
+    const profile = { budgetId: 'nowhere', alias: 'A' }
+    expect(store.updateCustomer('alice', { ...nothing, profile })).rejects.toThrow(
+      "Budget with id 'nowhere' does not exist.",
+    )
+    expect(store.createCustomer({ ...nothing, id: 'bob', profile })).rejects.toThrow('nowhere')
+    await store.setBlocked([], false)
+    expect(store.findCustomer('alice')?.customer.alias).toBeNull()
+    expect(store.findCustomer('bob')).toBeNull()
+  })
+
   test('that is shared is not changed by own limits of one customer on it', async () => {
     const { store } = await openStore()
     await store.createBudget({

@@ -1,0 +1,152 @@
+import type { Price } from '../metering/price.ts'
+import { PRICE_KEYS, priceFromConfig } from '../metering/prices.ts'
+import type { DeploymentConfig } from './config.ts'
+import { readHeaders } from './headers.ts'
+import type { Field, MapField, Reader } from './reader.ts'
+import { checkKeys } from './sections.ts'
+import { readUpstream } from './upstream.ts'
+
+const A_DAY_SECONDS = 86_400
+
+/** What is served when there is no config: the built-in upstream, which needs no key. */
+export const demoDeployment = (timeoutMs: number): DeploymentConfig => ({
+  id: 'demo#1',
+  modelName: 'demo',
+  provider: 'demo',
+  upstreamModel: 'demo',
+  apiBase: null,
+  apiKey: null,
+  extraHeaders: {},
+  mockResponse: null,
+  price: null,
+  timeoutMs,
+  modelInfo: {},
+  line: 0,
+})
+
+/** The entries of `model_list` that are right; the report has what is wrong with the others. */
+export function readDeployments(
+  reader: Reader,
+  file: MapField,
+  defaultTimeoutMs: number,
+): DeploymentConfig[] {
+  const list = reader.field(file, 'model_list')
+  const entries = reader.items(list, 'a list of models, each with model_name and litellm_params')
+  if (list === null || (list.setting.kind === 'list' && entries.length === 0)) {
+    const line = file.setting.entries.get('model_list')?.line ?? 1
+    const example = '`- {model_name: demo, litellm_params: {model: demo/demo}}` is one'
+    reader.report.problem(line, `model_list needs at least one model; ${example}`)
+  }
+
+  const deployments: DeploymentConfig[] = []
+  const countByName = new Map<string, number>()
+  for (const item of entries) {
+    const entry = reader.map(item)
+    if (entry === null) continue
+    const modelName = readModelName(reader, entry)
+    const count = (countByName.get(modelName ?? '') ?? 0) + 1
+    countByName.set(modelName ?? '', count)
+    const deployment = readDeployment(reader, entry, { modelName, count, defaultTimeoutMs })
+    if (deployment !== null) deployments.push(deployment)
+  }
+  checkIds(reader, deployments)
+  return deployments
+}
+
+function readModelName(reader: Reader, entry: MapField): string | null {
+  const field = reader.field(entry, 'model_name')
+  if (field === null) return reader.missing(entry, 'model_name', 'the name that clients ask for')
+  const name = reader.text(field)
+  if (name?.includes('*') !== true) return name
+  return reader.wrong(field, 'a name without *, as wildcards are not supported yet')
+}
+
+type Circumstances = {
+  /** Null: it is wrong, and so is the whole entry; the rest is read for its mistakes. */
+  readonly modelName: string | null
+  /** Which of the entries of that name it is, from 1. */
+  readonly count: number
+  readonly defaultTimeoutMs: number
+}
+
+/** Each mistake of an entry is told, so nothing returns before all of it has been read. */
+function readDeployment(
+  reader: Reader,
+  entry: MapField,
+  { modelName, count, defaultTimeoutMs }: Circumstances,
+): DeploymentConfig | null {
+  checkKeys(reader, entry, 'entry')
+  const info = reader.map(reader.field(entry, 'model_info'))
+  const modelInfo = info === null ? {} : (reader.json(info) as Record<string, unknown>)
+  const id = readId(reader, info)
+  const paramsField = reader.field(entry, 'litellm_params')
+  if (paramsField === null) reader.missing(entry, 'litellm_params', 'a map with model in it')
+  const params = reader.map(paramsField)
+  if (params === null) return null
+
+  checkKeys(reader, params, 'litellm_params')
+  const mockResponse = reader.text(reader.field(params, 'mock_response'))
+  const upstream = readUpstream(reader, params, mockResponse !== null)
+  const extraHeaders = readHeaders(reader, params)
+  const timeoutMs = readTimeoutMs(reader, reader.field(params, 'timeout'))
+  const price = readPrice(reader, params, info)
+  if (modelName === null || upstream === null) return null
+  return {
+    // A header of each answer carries the id, so it is kept to ASCII.
+    id: id ?? `${encodeURI(modelName.toWellFormed())}#${count}`,
+    modelName,
+    ...upstream,
+    extraHeaders,
+    mockResponse,
+    price,
+    timeoutMs: timeoutMs ?? defaultTimeoutMs,
+    modelInfo,
+    line: entry.setting.line,
+  }
+}
+
+/** A time-out, which LiteLLM's configs give in seconds. */
+export function readTimeoutMs(reader: Reader, field: Field | null): number | null {
+  const what = `a number of seconds from 0.001 to ${A_DAY_SECONDS}`
+  const seconds = reader.number(field, what, { min: 0.001, max: A_DAY_SECONDS })
+  return seconds === null ? null : Math.round(seconds * 1000)
+}
+
+function readId(reader: Reader, info: MapField | null): string | null {
+  const field = reader.field(info, 'id')
+  if (field === null) return null
+  const isNumber = field.setting.kind === 'scalar' && typeof field.setting.value === 'number'
+  const id = isNumber ? String(reader.json(field)) : reader.text(field)
+  if (id === null || /^[\x21-\x7e]+$/.test(id)) return id
+  return reader.wrong(field, 'made of ASCII letters, digits and signs, without spaces')
+}
+
+function checkIds(reader: Reader, deployments: readonly DeploymentConfig[]) {
+  const lineById = new Map<string, number>()
+  for (const { id, line } of deployments) {
+    const firstLine = lineById.get(id)
+    if (firstLine === undefined) lineById.set(id, line)
+    else {
+      const what = `model_info.id ${JSON.stringify(id)} is also that of the model on line`
+      reader.report.problem(line, `${what} ${firstLine}; each needs one of its own`)
+    }
+  }
+}
+
+/**
+ * The price that the config gives, null when it gives none. As in LiteLLM prices may also stand in
+ * `model_info`, and those of `litellm_params` come first.
+ */
+function readPrice(reader: Reader, params: MapField, info: MapField | null): Price | null {
+  const fields = new Map<string, Field>()
+  for (const key of PRICE_KEYS) {
+    const field = reader.field(params, key) ?? reader.field(info, key)
+    if (field !== null) fields.set(key, field)
+  }
+  const written = [...fields].map(([key, field]) => [key, reader.json(field)] as const)
+  const price = priceFromConfig(Object.fromEntries(written))
+  if (price === null || !('problem' in price)) return price
+  const at = fields.get(price.key)
+  reader.report.problem(at?.setting.line ?? params.setting.line, price.problem)
+  return null
+}

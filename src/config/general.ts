@@ -1,0 +1,146 @@
+import { nearest } from '../errors.ts'
+import type { Config } from './config.ts'
+import { readHeaderName } from './headers.ts'
+import { AN_ADDRESS, type Field, isAddress, type MapField, type Reader } from './reader.ts'
+import { checkKeys } from './sections.ts'
+
+/** LiteLLM's kinds of alerting besides `webhook`: https://docs.litellm.ai/docs/proxy/alerting */
+const OTHER_ALERTING = new Set([
+  'discord',
+  'email',
+  'microsoft_teams',
+  'ms_teams',
+  'pagerduty',
+  'sentry',
+  'slack',
+  'teams',
+])
+
+type General = Pick<
+  Config,
+  'masterKey' | 'userHeaderName' | 'customerHeaders' | 'budgetExceededStatus' | 'webhookUrl'
+>
+
+/** `general_settings`, with what the environment says in place of it. */
+export function readGeneral(
+  reader: Reader,
+  general: MapField | null,
+  tollgate: MapField | null,
+): General {
+  const status = reader.field(general, 'budget_exceeded_status')
+  const whole = 'a whole number from 400 to 499'
+  const bounds = { min: 400, max: 499, isWhole: true }
+  const userHeaderName = readHeaderName(reader, reader.field(general, 'user_header_name'))
+  return {
+    masterKey: readMasterKey(reader, general),
+    userHeaderName,
+    customerHeaders: readCustomerHeaders(reader, general),
+    budgetExceededStatus: reader.number(status, whole, bounds) ?? 429,
+    webhookUrl: readWebhookUrl(reader, general, tollgate),
+  }
+}
+
+function readMasterKey(reader: Reader, general: MapField | null): string | null {
+  const fromFile = reader.key(reader.field(general, 'master_key'))
+  const fromEnvironment =
+    reader.keyFromEnvironment('TOLLGATE_MASTER_KEY') ??
+    reader.keyFromEnvironment('LITELLM_MASTER_KEY')
+  return fromEnvironment ?? fromFile
+}
+
+/** LiteLLM takes a list of mappings, or one by itself. */
+function readCustomerHeaders(reader: Reader, general: MapField | null): string[] {
+  const field = reader.field(general, 'user_header_mappings')
+  const mappings =
+    field?.setting.kind === 'map'
+      ? [field]
+      : reader.items(field, 'a list of maps with header_name and litellm_user_role')
+  const names: string[] = []
+  for (const item of mappings) {
+    const mapping = reader.map(item)
+    if (mapping === null) continue
+    checkKeys(reader, mapping, 'mapping')
+    const nameField = reader.field(mapping, 'header_name')
+    if (nameField === null) reader.missing(mapping, 'header_name', 'the header with the id')
+    const name = readHeaderName(reader, nameField)
+    if (isCustomerRole(reader, mapping) && name !== null) names.push(name)
+  }
+  return names
+}
+
+function isCustomerRole(reader: Reader, mapping: MapField): boolean {
+  const field = reader.field(mapping, 'litellm_user_role')
+  if (field === null) {
+    reader.missing(mapping, 'litellm_user_role', 'customer for a header that names the customer')
+    return false
+  }
+  const role = reader.text(field)?.toLowerCase()
+  if (role === 'internal_user') {
+    const what = 'internal_user is a role of LiteLLM that has no effect in Tollgate yet'
+    reader.report.warning(field.setting.line, `${field.name}: ${what}`)
+  } else if (role !== undefined && role !== 'customer') {
+    reader.wrong(field, 'customer (or internal_user, which has no effect)')
+  }
+  return role === 'customer'
+}
+
+/** Null unless `alerting` asks for webhooks and somebody said where they go. */
+function readWebhookUrl(
+  reader: Reader,
+  general: MapField | null,
+  tollgate: MapField | null,
+): string | null {
+  const fromFile = reader.url(reader.field(tollgate, 'webhook_url'))
+  const alerting = reader.field(general, 'alerting')
+  let isAsked = false
+  for (const item of reader.items(alerting, 'a list, such as [webhook]')) {
+    const kind = reader.text(item)
+    if (kind === 'webhook') isAsked = true
+    else if (kind !== null) tellOtherAlerting(reader, item, kind)
+  }
+  if (!isAsked || alerting === null) return null
+
+  const fromEnvironment = reader.environment('WEBHOOK_URL')?.text
+  if (fromEnvironment !== undefined && !isAddress(fromEnvironment)) {
+    return reader.wrongVariable('WEBHOOK_URL', AN_ADDRESS)
+  }
+  const url = fromEnvironment ?? fromFile
+  if (url === null) {
+    const right = 'set WEBHOOK_URL in the environment, or tollgate_settings.webhook_url'
+    const { line } = alerting.setting
+    reader.report.warning(
+      line,
+      `${alerting.name} asks for webhooks and no address is set; ${right}`,
+    )
+  }
+  return url
+}
+
+function tellOtherAlerting(reader: Reader, item: Field, kind: string) {
+  if (!OTHER_ALERTING.has(kind) && nearest(kind, ['webhook']) !== null) {
+    reader.wrong(item, 'webhook')
+    return
+  }
+  const what = OTHER_ALERTING.has(kind) ? `${kind} ` : ''
+  const { line } = item.setting
+  reader.report.warning(line, `${item.name}: ${what}has no effect in Tollgate yet; webhook has`)
+}
+
+/** An IANA zone, or null. Offsets such as +02:00 are none: they know of no summer time. */
+export function readTimezone(reader: Reader, litellm: MapField | null): string | null {
+  const field = reader.field(litellm, 'timezone')
+  const zone = reader.text(field)
+  if (field === null || zone === null || isZone(zone)) return zone
+  const meant = nearest(zone, Intl.supportedValuesOf('timeZone'))
+  return reader.wrong(field, `an IANA time zone, such as ${meant ?? 'Europe/Berlin'}`)
+}
+
+function isZone(zone: string): boolean {
+  if (!/^[A-Za-z]/.test(zone)) return false
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== null
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}

@@ -1,0 +1,102 @@
+import { nearest } from '../errors.ts'
+import { PRICE_KEYS } from '../metering/prices.ts'
+import {
+  ENTRY_KEYS,
+  GENERAL_KEYS,
+  LITELLM_KEYS,
+  PARAM_KEYS,
+  PRICE_PARAM_KEYS,
+  ROUTER_KEYS,
+  TOP_LEVEL_KEYS,
+} from './keys.ts'
+import type { MapField, Reader } from './reader.ts'
+import { shownKey } from './yaml.ts'
+
+type Section = {
+  /** What Tollgate acts on. */
+  readonly used: ReadonlySet<string>
+  /** What is LiteLLM's and has no effect here. */
+  readonly unused: ReadonlySet<string>
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers. */
+export const SECTIONS = {
+  file: {
+    used: new Set([
+      'model_list',
+      'general_settings',
+      'litellm_settings',
+      'router_settings',
+      'environment_variables',
+      'tollgate_settings',
+    ]),
+    unused: TOP_LEVEL_KEYS,
+  },
+  entry: { used: new Set(['model_name', 'litellm_params', 'model_info']), unused: ENTRY_KEYS },
+  litellm_params: {
+    used: new Set([
+      'model',
+      'api_base',
+      'base_url',
+      'api_key',
+      'timeout',
+      'extra_headers',
+      'organization',
+      'mock_response',
+      ...PRICE_KEYS,
+    ]),
+    unused: new Set([...PARAM_KEYS, ...PRICE_PARAM_KEYS]),
+  },
+  general_settings: {
+    used: new Set([
+      'master_key',
+      'alerting',
+      'user_header_name',
+      'user_header_mappings',
+      'budget_exceeded_status',
+      'database_url',
+    ]),
+    unused: GENERAL_KEYS,
+  },
+  litellm_settings: { used: new Set(['timezone', 'request_timeout']), unused: LITELLM_KEYS },
+  router_settings: { used: NONE, unused: ROUTER_KEYS },
+  tollgate_settings: {
+    used: new Set(['host', 'port', 'database', 'webhook_url', 'shutdown_timeout', 'max_body_mb']),
+    unused: NONE,
+  },
+  mapping: { used: new Set(['header_name', 'litellm_user_role']), unused: NONE },
+} as const satisfies Record<string, Section>
+
+/** Warns of each key that has no effect, and reports each that nobody knows. */
+export function checkKeys(reader: Reader, map: MapField, name: keyof typeof SECTIONS) {
+  const section: Section = SECTIONS[name]
+  for (const [key, { line }] of map.setting.entries) {
+    if (section.used.has(key)) continue
+    const path = map.name === '' ? shownKey(key) : `${map.name}.${shownKey(key)}`
+    if (section.unused.has(key)) {
+      reader.report.warning(line, `${path} is LiteLLM's and has no effect in Tollgate yet`)
+      continue
+    }
+    const advice = rightPlace(key, section)
+    // LiteLLM hands what it does not know to the provider, so here any key may be right.
+    if (name === 'litellm_params' && advice === null) {
+      const what = 'is not known to Tollgate and has no effect: it is not sent to the provider'
+      reader.report.warning(line, `${path} ${what}`)
+    } else {
+      const hint = advice ?? 'remove it, or see config.example.yaml for what there is'
+      reader.report.problem(line, `${path} is not a setting of Tollgate or LiteLLM; ${hint}`)
+    }
+  }
+}
+
+/** What a key that is in no list was probably meant to be. */
+function rightPlace(key: string, section: Section): string | null {
+  const isParams = section === SECTIONS.litellm_params
+  for (const [name, { used }] of Object.entries<Section>(SECTIONS)) {
+    if (!isParams && name.endsWith('_settings') && used.has(key)) return `it belongs under ${name}`
+  }
+  const meant = nearest(key, isParams ? section.used : [...section.used, ...section.unused])
+  return meant === null ? null : `did you mean ${meant}?`
+}

@@ -1,0 +1,63 @@
+import { dollarsText } from '../ledger/money.ts'
+import type { Price, Rates } from '../metering/price.ts'
+import { KINDS } from '../metering/usage.ts'
+import type { Config, DeploymentConfig } from './config.ts'
+
+/**
+ * What a config would serve, for people: each deployment with its upstream and its prices, in
+ * dollars for a million tokens, then what is worth a warning. No secret is in it.
+ */
+export function served(
+  config: Config,
+  priceOf: (deployment: DeploymentConfig) => Price | null,
+): string {
+  const { deployments } = config
+  const lines = deployments.flatMap((deployment) => {
+    const { modelName, provider, upstreamModel, apiBase } = deployment
+    const where = whereOf(deployment, apiBase)
+    return [`${modelName} -> ${provider}/${upstreamModel} ${where}`, ...prices(priceOf(deployment))]
+  })
+  const warnings = [
+    ...config.warnings,
+    ...deployments.filter((deployment) => priceOf(deployment) === null).map(unpriced),
+  ]
+  return [
+    ...lines,
+    '',
+    `${count(deployments.length, 'deployment')}, ${count(warnings.length, 'warning')}.`,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ].join('\n')
+}
+
+/** What to do about a deployment without a price. */
+export const unpriced = ({ modelName, line }: DeploymentConfig): string =>
+  `${line === 0 ? '' : `line ${line}: `}model ${modelName} has no price and is refused for ` +
+  'customers with a budget; add input_cost_per_token and output_cost_per_token under its ' +
+  'litellm_params'
+
+function whereOf({ mockResponse, provider }: DeploymentConfig, apiBase: string | null): string {
+  if (mockResponse !== null) return '(mock_response)'
+  if (provider === 'demo') return '(built in, simulated)'
+  return `at ${apiBase === null || !URL.canParse(apiBase) ? apiBase : new URL(apiBase).host}`
+}
+
+function prices(price: Price | null): string[] {
+  if (price === null) return ['    no price']
+  const tiers = price.tiers.map(
+    ({ inputTokensAbove, rates }) =>
+      `    above ${inputTokensAbove} input tokens: ${ratesText(rates)}`,
+  )
+  return [`    ${ratesText(price.rates)}, by ${price.source}`, ...tiers]
+}
+
+/** Input and output, and of the other kinds those that cost something else. */
+function ratesText(rates: Rates): string {
+  const kinds = KINDS.filter((kind) => {
+    if (kind === 'input' || kind === 'output') return true
+    const plain = kind === 'reasoning' || kind === 'outputAudio' ? rates.output : rates.input
+    return rates[kind] !== plain
+  })
+  return `${kinds.map((kind) => `${kind} $${dollarsText(rates[kind])}`).join(', ')} a million`
+}
+
+const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`

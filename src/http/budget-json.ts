@@ -1,0 +1,196 @@
+import * as Type from 'typebox'
+import { Refusal } from '../errors.ts'
+import type { Budget, Limits, ModelBudget } from '../ledger/budget.ts'
+import { fromDollars, type Nanos, toDollars } from '../ledger/money.ts'
+import { parseDuration } from '../ledger/period.ts'
+import {
+  Id,
+  NullableCount,
+  NullableDollars,
+  NullableText,
+  parseTime,
+  Time,
+  timeText,
+} from './fields.ts'
+import { shown } from './misfit.ts'
+
+/** A budget as clients write and read it, and the way between that and ours. */
+
+const Duration = NullableText({
+  description: 'How long a period is: a whole number with s, m, h, d, w or mo. Null: no reset.',
+  examples: ['30d', '1mo'],
+})
+
+const ModelLimits = Type.Object(
+  {
+    max_budget: Type.Optional(
+      NullableDollars({ description: 'Most dollars for this model.', examples: [5] }),
+    ),
+    budget_duration: Type.Optional(Duration),
+    tpm_limit: Type.Optional(
+      NullableCount({ description: 'Most tokens a minute for this model.', examples: [10_000] }),
+    ),
+    rpm_limit: Type.Optional(
+      NullableCount({ description: 'Most requests a minute for this model.', examples: [60] }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const ModelMaxBudget = Type.Unsafe<Record<string, Type.Static<typeof ModelLimits>> | null>({
+  type: ['object', 'null'],
+  additionalProperties: ModelLimits,
+  description: 'Limits for single models, by model name. Null: none.',
+  examples: [{ 'gpt-4o': { max_budget: 5, budget_duration: '1d', rpm_limit: 60 } }],
+})
+
+/** What a budget limits, in the words of LiteLLM's JSON. */
+const LIMITS = {
+  max_budget: NullableDollars({
+    description: 'Most dollars in a period. 0 refuses every call. Null: no limit.',
+    examples: [100],
+  }),
+  soft_budget: NullableDollars({
+    description: 'Dollars at which an event is sent; nothing is refused. Null: none.',
+    examples: [80],
+  }),
+  max_parallel_requests: NullableCount({
+    description: 'Most calls at once. Null: no limit.',
+    examples: [10],
+  }),
+  tpm_limit: NullableCount({
+    description: 'Most tokens a minute. Null: no limit.',
+    examples: [100_000],
+  }),
+  rpm_limit: NullableCount({
+    description: 'Most requests a minute. Null: no limit.',
+    examples: [600],
+  }),
+  model_max_budget: ModelMaxBudget,
+  budget_duration: Duration,
+  budget_reset_at: NullableText({
+    description: 'When the period ends, ISO 8601. Computed from the duration when not given.',
+    examples: ['2026-12-01T00:00:00Z'],
+  }),
+}
+
+/** The limits as fields of a body: each may be left out. */
+export const LIMIT_FIELDS = Type.Partial(Type.Object(LIMITS)).properties
+
+type LimitFields = Partial<Type.Static<Type.TObject<typeof LIMITS>>>
+
+const who = {
+  description: 'Who did it; the holder of the master key.',
+  examples: ['default_user_id'],
+}
+
+export const BudgetSchema = Type.Object(
+  {
+    budget_id: Id({ description: 'Names the budget.', examples: ['pro'] }),
+    ...LIMITS,
+    created_at: Time({ description: 'When it was made.', examples: ['2026-11-01T09:30:00.000Z'] }),
+    created_by: Type.String(who),
+    updated_at: Time({
+      description: 'When it was last changed.',
+      examples: ['2026-11-01T09:30:00.000Z'],
+    }),
+    updated_by: Type.String(who),
+  },
+  { additionalProperties: false, description: 'A reusable limit: a pricing tier.' },
+)
+
+export type BudgetJson = Type.Static<typeof BudgetSchema>
+
+/** Only what was given; null where a limit is lifted. Throws `invalid_request` for a bad period. */
+export function readLimits(fields: LimitFields): Partial<Limits> {
+  const { budget_duration: duration, budget_reset_at: resetAt } = fields
+  return given({
+    maxBudget: money(fields.max_budget),
+    softBudget: money(fields.soft_budget),
+    maxParallelRequests: fields.max_parallel_requests,
+    tpmLimit: fields.tpm_limit,
+    rpmLimit: fields.rpm_limit,
+    modelMaxBudget: modelBudgets(fields.model_max_budget),
+    duration: duration && checkedDuration(duration, 'budget_duration'),
+    resetAt: typeof resetAt === 'string' ? parseTime(resetAt, 'budget_reset_at') : resetAt,
+  })
+}
+
+/** Whether any limit is set; `{"max_budget": null}` sets none. */
+export const limitsAnything = (limits: Partial<Limits>): boolean =>
+  Object.values(limits).some((limit) => limit !== null)
+
+export function budgetJson(budget: Budget, resetsAt: number | null): BudgetJson {
+  return {
+    budget_id: budget.id,
+    max_budget: dollars(budget.maxBudget),
+    soft_budget: dollars(budget.softBudget),
+    max_parallel_requests: budget.maxParallelRequests,
+    tpm_limit: budget.tpmLimit,
+    rpm_limit: budget.rpmLimit,
+    model_max_budget: modelBudgetsJson(budget.modelMaxBudget),
+    budget_duration: budget.duration,
+    budget_reset_at: resetsAt === null ? null : timeText(resetsAt),
+    created_at: timeText(budget.createdAt),
+    created_by: budget.createdBy,
+    updated_at: timeText(budget.updatedAt),
+    updated_by: budget.updatedBy,
+  }
+}
+
+function modelBudgets(
+  models: LimitFields['model_max_budget'],
+): Limits['modelMaxBudget'] | undefined {
+  if (models === undefined || models === null) return models
+  const entries = Object.entries(models).map(([model, limits]): [string, ModelBudget] => {
+    const { max_budget, budget_duration: duration, tpm_limit, rpm_limit } = limits
+    const field = `model_max_budget.${model}.budget_duration`
+    return [
+      model,
+      {
+        maxBudget: money(max_budget) ?? null,
+        duration: duration ? checkedDuration(duration, field) : null,
+        tpmLimit: tpm_limit ?? null,
+        rpmLimit: rpm_limit ?? null,
+      },
+    ]
+  })
+  return Object.fromEntries(entries)
+}
+
+function modelBudgetsJson(models: Limits['modelMaxBudget']): BudgetJson['model_max_budget'] {
+  if (models === null) return null
+  const entries = Object.entries(models).map(([model, limits]) => [
+    model,
+    {
+      max_budget: dollars(limits.maxBudget),
+      budget_duration: limits.duration,
+      tpm_limit: limits.tpmLimit,
+      rpm_limit: limits.rpmLimit,
+    },
+  ])
+  return Object.fromEntries(entries)
+}
+
+function checkedDuration(text: string, field: string): string {
+  if (parseDuration(text) !== null) return text
+  throw new Refusal(
+    'invalid_request',
+    `${field} must be a whole number with s, m, h, d, w or mo, such as 30d or 1mo, ` +
+      `got ${shown(text)}`,
+    { param: field },
+  )
+}
+
+const money = (amount: number | null | undefined): Nanos | null | undefined =>
+  typeof amount === 'number' ? fromDollars(amount) : amount
+
+const dollars = (amount: Nanos | null) => (amount === null ? null : toDollars(amount))
+
+type Given<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }
+
+/** Without the fields that are undefined: those were not given. */
+export function given<Fields extends object>(fields: Fields): Given<Fields> {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as Given<Fields>
+}

@@ -1,0 +1,66 @@
+import { ValidationError } from 'elysia'
+import { nearest, Refusal } from '../errors.ts'
+import { logError } from '../log.ts'
+
+/** What a request asked for that failed, and the routes there are. */
+type Asked = {
+  readonly method: string
+  readonly path: string
+  readonly routes: readonly { readonly method: string; readonly path: string }[]
+}
+
+/** Whatever was thrown becomes the one error shape here, and nowhere else. */
+export function failureResponse(error: unknown, code: string | number, asked: Asked): Response {
+  const refusal = asRefusal(error, code, asked)
+  if (refusal !== null) {
+    return Response.json(refusal, { status: refusal.status, headers: { ...refusal.headers } })
+  }
+  logError(`${asked.method} ${asked.path} failed`, error)
+  const message = 'Internal error. The log of the server says more.'
+  return Response.json(
+    { error: { message, type: 'api_error', param: null, code: '500' } },
+    { status: 500 },
+  )
+}
+
+function asRefusal(error: unknown, code: string | number, asked: Asked): Refusal | null {
+  if (error instanceof Refusal) return error
+  if (error instanceof ValidationError) {
+    const fault = error.all[0] as { path?: string; summary?: string } | undefined
+    const param = fault?.path?.slice(1).replaceAll('/', '.') ?? ''
+    const sentence = fault?.summary ?? `The ${error.type} is not valid`
+    return new Refusal('invalid_request', sentence, param === '' ? {} : { param })
+  }
+  if (code === 'PARSE') {
+    const { cause } = error as Error
+    if (cause instanceof Refusal) return cause
+    return new Refusal('invalid_request', 'The body is not valid JSON', { cause })
+  }
+  if (code === 'NOT_FOUND') return noRoute(asked)
+  return null
+}
+
+/** 404, or 405 as FastAPI and so LiteLLM answer when the path is right and the method is not. */
+function noRoute({ method, path, routes }: Asked): Refusal {
+  const methods = new Set(
+    routes.filter((route) => pattern(route.path).test(path)).map((route) => route.method),
+  )
+  const type = 'invalid_request_error'
+  if (methods.size > 0) {
+    const allowed = [...methods].sort().join(', ')
+    return new Refusal('not_found', `${path} takes ${allowed}, not ${method}`, {
+      status: 405,
+      type,
+      headers: { allow: allowed },
+    })
+  }
+  const meant = nearest(path, new Set(routes.map((route) => route.path)))
+  const hint = meant === null ? 'GET /docs lists the paths' : `did you mean ${meant}?`
+  return new Refusal('not_found', `No such path: ${path}; ${hint}`, { type })
+}
+
+/** A route's path as an expression: `:id` is one segment, `*` the rest. */
+function pattern(path: string): RegExp {
+  const escaped = path.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replace(/:[^/]+/g, '[^/]+').replace(/\*/g, '.+')}/?$`)
+}

@@ -1,0 +1,176 @@
+import { Elysia } from 'elysia'
+import * as Type from 'typebox'
+import type { DeploymentConfig } from '../config/config.ts'
+import { nearest, Refusal } from '../errors.ts'
+import type { Price, Rates } from '../metering/price.ts'
+import { operation } from './operation.ts'
+
+export type ModelParts = {
+  readonly deployments: readonly DeploymentConfig[]
+  /** Null: unpriced. */
+  priceOf(deployment: DeploymentConfig): Price | null
+}
+
+/** LiteLLM's, for every model: clients require the field, nobody knows the day. */
+const CREATED = 1_677_610_602
+
+/** Elysia hands over null, whatever its types say, for a path that it cannot decode. */
+const BAD_PATH = 'The model in the path is not percent-encoded UTF-8'
+
+const tag = 'Models'
+
+const Model = Type.Object(
+  {
+    id: Type.String({ description: 'What a call sends as `model`.', examples: ['demo'] }),
+    object: Type.Enum(['model'], {
+      type: 'string',
+      description: 'What this is.',
+      examples: ['model'],
+    }),
+    created: Type.Integer({ description: 'The same for all.', examples: [CREATED] }),
+    owned_by: Type.String({ description: 'The kind of its upstream.', examples: ['openai'] }),
+  },
+  { additionalProperties: false },
+)
+
+const ModelList = Type.Object(
+  {
+    object: Type.Enum(['list'], {
+      type: 'string',
+      description: 'What this is.',
+      examples: ['list'],
+    }),
+    data: Type.Array(Model, { description: 'The served models.' }),
+  },
+  { additionalProperties: false },
+)
+
+const about = (description: string, example: unknown) => ({ description, examples: [example] })
+
+const ModelInfo = Type.Object(
+  {
+    data: Type.Array(
+      Type.Object(
+        {
+          model_name: Type.String(about('What a call sends as `model`.', 'gpt-4o')),
+          litellm_params: Type.Object(
+            {
+              model: Type.String(about('What its upstream is asked for.', 'openai/gpt-4o')),
+              api_base: Type.Optional(
+                Type.String(about('Where its upstream is.', 'https://api.openai.com/v1')),
+              ),
+            },
+            { additionalProperties: false, description: 'How it is reached; never a key.' },
+          ),
+          model_info: Type.Record(Type.String(), Type.Unknown(), {
+            description:
+              'The `model_info` of the config, the id of the deployment, and dollars per token ' +
+              'of each kind; no prices where none is known.',
+            examples: [{ id: 'gpt-4o-1', input_cost_per_token: 0.0000025 }],
+          }),
+        },
+        { additionalProperties: false },
+      ),
+      { description: 'Each deployment: several may serve one model.' },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const notServed = (id: string, served: readonly string[]) => {
+  const meant = nearest(id, served)
+  const hint = meant === null ? '' : `; did you mean ${meant}?`
+  return new Refusal('model_not_found', `The model ${id} is not served${hint}`, { param: 'model' })
+}
+
+export function modelRoutes({ deployments, priceOf }: ModelParts) {
+  const models = new Map<string, Type.Static<typeof Model>>()
+  for (const { modelName: id, provider } of deployments) {
+    if (models.has(id)) continue
+    models.set(id, { id, object: 'model', created: CREATED, owned_by: provider })
+  }
+  const find = (id: string | null) => {
+    if (id === null) throw new Refusal('invalid_request', BAD_PATH, { param: 'model' })
+    const model = models.get(id)
+    if (model === undefined) throw notServed(id, models.keys().toArray())
+    return model
+  }
+  const info = () => ({
+    data: deployments.map((deployment) => modelInfo(deployment, priceOf(deployment))),
+  })
+
+  const routes = new Elysia({ normalize: false })
+  for (const prefix of ['/v1', '']) {
+    routes
+      .get(`${prefix}/models`, () => ({ object: 'list', data: models.values().toArray() }), {
+        detail: operation({
+          tag,
+          summary: 'List the served models',
+          description: 'As OpenAI `GET /v1/models`.',
+          answer: { description: 'The models.', schema: ModelList },
+        }),
+      })
+      .get(`${prefix}/models/:id`, ({ params }) => find(params.id), {
+        detail: operation({
+          tag,
+          summary: 'One served model',
+          description: 'As OpenAI `GET /v1/models/{model}`. The id may contain slashes.',
+          answer: { description: 'The model.', schema: Model },
+          refusals: [notServed('dem', ['demo'])],
+        }),
+      })
+      .get(`${prefix}/models/*`, ({ params }) => find(params['*']), { detail: { hide: true } })
+      .get(`${prefix}/model/info`, info, {
+        detail: operation({
+          tag,
+          summary: 'Each deployment, with its prices',
+          description: 'As LiteLLM `GET /model/info`, without anything secret.',
+          answer: { description: 'The deployments.', schema: ModelInfo },
+        }),
+      })
+  }
+  return routes
+}
+
+function modelInfo(deployment: DeploymentConfig, price: Price | null) {
+  const { id, modelName, provider, upstreamModel, apiBase, modelInfo } = deployment
+  const params = { model: `${provider}/${upstreamModel}` }
+  return {
+    model_name: modelName,
+    litellm_params: apiBase === null ? params : { ...params, api_base: withoutSecrets(apiBase) },
+    model_info: { ...modelInfo, id, ...(price === null ? {} : pricesJson(price)) },
+  }
+}
+
+/** A base URL may hold a user and a password, or a key in its query. */
+function withoutSecrets(apiBase: string): string {
+  if (!URL.canParse(apiBase)) return apiBase
+  const { protocol, host, pathname } = new URL(apiBase)
+  return `${protocol}//${host}${pathname}`
+}
+
+/** LiteLLM's name for the price of each kind. */
+const PRICE_NAMES = {
+  input: 'input_cost_per_token',
+  cachedInput: 'cache_read_input_token_cost',
+  cacheWrite: 'cache_creation_input_token_cost',
+  inputAudio: 'input_cost_per_audio_token',
+  output: 'output_cost_per_token',
+  reasoning: 'output_cost_per_reasoning_token',
+  outputAudio: 'output_cost_per_audio_token',
+} as const satisfies Record<keyof Rates, string>
+
+function pricesJson({ rates, tiers }: Price): Record<string, number> {
+  const named = (rates: Rates, suffix: string) =>
+    Object.entries(PRICE_NAMES).map(([kind, name]) => [
+      `${name}${suffix}`,
+      dollarsPerToken(rates[kind as keyof Rates]),
+    ])
+  const above = tiers.flatMap((tier) =>
+    named(tier.rates, `_above_${tier.inputTokensAbove / 1_000}k_tokens`),
+  )
+  return Object.fromEntries([...named(rates, ''), ...above])
+}
+
+/** From nano-dollars a million. One division, so the nearest double to the true price. */
+const dollarsPerToken = (nanosPerMillion: number): number => nanosPerMillion / 1e15

@@ -1,0 +1,36 @@
+import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PRICE_PARAM_KEYS } from '../../src/config/keys.ts'
+import { SECTIONS } from '../../src/config/sections.ts'
+import { load } from './loading.ts'
+
+const text = readFileSync(join(import.meta.dir, '..', '..', 'config.example.yaml'), 'utf8')
+
+test('config.example.yaml loads as it stands, without a warning', () => {
+  const { deployments, warnings } = load(text, { env: { OPENAI_API_KEY: 'sk-test' } })
+  expect(warnings).toEqual([])
+  expect(deployments.map(({ modelName }) => modelName)).toEqual([
+    'demo',
+    'gpt-4o-mini',
+    'llama',
+    'my-model',
+    'mock',
+  ])
+})
+
+test('config.example.yaml explains every setting that has an effect', () => {
+  const used = Object.values(SECTIONS).flatMap((section) => [...section.used])
+  const unexplained = used.filter((key) => !PRICE_PARAM_KEYS.has(key) && !text.includes(key))
+  expect(unexplained).toEqual([])
+})
+
+test('what config.example.yaml has as a comment loads too', () => {
+  const uncommented = text.replaceAll(/^( *)# (?=(\w+| {2}\w+): ?(\S+|)$)/gm, '$1')
+  const env = { OPENAI_API_KEY: 'sk-test', TOLLGATE_MASTER_KEY: 'sk-master' }
+  const config = load(uncommented, { env })
+  expect(config.warnings).toEqual([])
+  expect(config.masterKey).toBe('sk-master')
+  expect(config.webhookUrl).toBe('https://example.com/hooks/tollgate')
+  expect(config.userHeaderName).toBe('x-user')
+})

@@ -1,0 +1,203 @@
+import { describe, expect, test } from 'bun:test'
+import { loadConfig } from '../../src/config/load.ts'
+import { load, loadNothing, withModel } from './loading.ts'
+
+test('without a config the built-in demo model is served, on this machine only', () => {
+  const { deployments, ...settings } = loadNothing()
+  expect(settings).toEqual({
+    host: '127.0.0.1',
+    port: 4000,
+    databasePath: './tollgate.db',
+    masterKey: null,
+    userHeaderName: null,
+    customerHeaders: [],
+    budgetExceededStatus: 429,
+    webhookUrl: null,
+    timezone: 'UTC',
+    shutdownTimeoutMs: 30_000,
+    bodyBytesMax: 10_485_760,
+    warnings: [],
+  })
+  expect(deployments).toHaveLength(1)
+  expect(deployments[0]).toMatchObject({ modelName: 'demo', provider: 'demo', apiBase: null })
+})
+
+describe('flags beat the environment, which beats the file', () => {
+  const file = withModel(
+    'tollgate_settings: {host: file.host, port: 1, database: file.db}',
+    'general_settings: {database_url: "sqlite:url.db", master_key: sk-file}',
+  )
+  const env = {
+    HOST: 'env.host',
+    PORT: '2',
+    DATABASE_URL: 'sqlite:env.db',
+    TOLLGATE_MASTER_KEY: 'sk-env',
+  }
+  const flags = { host: 'flag.host', port: '3', db: 'flag.db' }
+
+  test.each([
+    ['the file alone', {}, ['file.host', 1, 'file.db', 'sk-file']],
+    ['and the environment', { env }, ['env.host', 2, 'env.db', 'sk-env']],
+    ['and flags', { env, flags }, ['flag.host', 3, 'flag.db', 'sk-env']],
+    [
+      'what is set to nothing is not set',
+      { env: { HOST: '', PORT: '' } },
+      ['file.host', 1, 'file.db', 'sk-file'],
+    ],
+  ])('%s', (_, circumstances, expected) => {
+    const { host, port, databasePath, masterKey } = load(file, circumstances)
+    expect([host, port, databasePath, masterKey]).toEqual(expected)
+  })
+
+  test('a config that is named is read in place of ./config.yaml', () => {
+    const paths: string[] = []
+    const readFile = (path: string) => {
+      paths.push(path)
+      return file
+    }
+    loadConfig({ flags: { config: '/etc/tollgate.yaml' }, env: {}, readFile })
+    expect(paths).toEqual(['/etc/tollgate.yaml'])
+  })
+})
+
+test.each([
+  ['sqlite:./books.db', './books.db'],
+  ['sqlite:/var/books.db', '/var/books.db'],
+  ['sqlite:///var/books.db', '/var/books.db'],
+  ['sqlite://books.db', 'books.db'],
+])('DATABASE_URL=%s is the file %s', (url, path) => {
+  expect(loadNothing({ env: { DATABASE_URL: url } }).databasePath).toBe(path)
+})
+
+test("LiteLLM's master key counts when Tollgate's is not set", () => {
+  expect(loadNothing({ env: { LITELLM_MASTER_KEY: 'sk-a' } }).masterKey).toBe('sk-a')
+  const env = { LITELLM_MASTER_KEY: 'sk-a', TOLLGATE_MASTER_KEY: 'sk-b' }
+  expect(loadNothing({ env }).masterKey).toBe('sk-b')
+})
+
+describe('webhooks', () => {
+  const asked = 'general_settings: {alerting: [webhook]}'
+  const url = 'tollgate_settings: {webhook_url: "https://file/x"}'
+  const env = { WEBHOOK_URL: 'https://env/x' }
+
+  test('go to the WEBHOOK_URL of the environment, else to that of the file', () => {
+    expect(load(withModel(asked, url), { env }).webhookUrl).toBe('https://env/x')
+    expect(load(withModel(asked, url)).webhookUrl).toBe('https://file/x')
+  })
+
+  test('go nowhere unless alerting asks for them', () => {
+    expect(load(withModel(url), { env }).webhookUrl).toBeNull()
+    const slack = load(withModel('general_settings: {alerting: [slack]}'), { env })
+    expect(slack.webhookUrl).toBeNull()
+    expect(slack.warnings).toEqual([
+      'config.yaml:3: general_settings.alerting[0]: slack has no effect in Tollgate yet; webhook has',
+    ])
+  })
+
+  test('without an address are a warning', () => {
+    expect(load(withModel(asked)).warnings).toEqual([
+      'config.yaml:3: general_settings.alerting asks for webhooks and no address is set; set WEBHOOK_URL in the environment, or tollgate_settings.webhook_url',
+    ])
+  })
+})
+
+test('customer headers are in lower case and in order, and other roles are a warning', () => {
+  const config = load(
+    withModel(
+      'general_settings:',
+      '  user_header_name: X-User',
+      '  user_header_mappings:',
+      '  - {header_name: X-Internal, litellm_user_role: internal_user}',
+      '  - {header_name: X-Customer, litellm_user_role: customer}',
+      '  - {header_name: X-Other, litellm_user_role: Customer}',
+    ),
+  )
+  expect(config.userHeaderName).toBe('x-user')
+  expect(config.customerHeaders).toEqual(['x-customer', 'x-other'])
+  expect(config.warnings).toEqual([
+    'config.yaml:6: general_settings.user_header_mappings[0].litellm_user_role: internal_user is a role of LiteLLM that has no effect in Tollgate yet',
+  ])
+})
+
+test('a mapping by itself is taken for a list of one', () => {
+  const line =
+    'general_settings: {user_header_mappings: {header_name: A, litellm_user_role: customer}}'
+  expect(load(withModel(line)).customerHeaders).toEqual(['a'])
+})
+
+describe('environment_variables', () => {
+  const added = (...lines: string[]) => withModel('environment_variables:', ...lines)
+
+  test('stand in for the environment, wherever it is read', () => {
+    const config = load(
+      added('  PORT: 5', '  K: sk-1', 'general_settings: {master_key: os.environ/K}'),
+    )
+    expect([config.port, config.masterKey]).toEqual([5, 'sk-1'])
+  })
+
+  test('give way to a variable that is really set, and may refer to one', () => {
+    const text = added('  HOST: os.environ/WHERE', '  PORT: 5')
+    const config = load(text, { env: { PORT: '6', WHERE: 'there' } })
+    expect([config.port, config.host]).toEqual([6, 'there'])
+  })
+})
+
+describe("LiteLLM's keys that have no effect", () => {
+  test('are warnings with their lines, and what they refer to need not be set', () => {
+    const { warnings } = load(
+      withModel(
+        'router_settings:',
+        '  num_retries: 3',
+        '  redis_password: os.environ/REDIS_PASSWORD',
+        'litellm_settings: {drop_params: true}',
+        'mcp_servers: {}',
+        'general_settings: {database_url: "postgresql://u:hunter2@h/d"}',
+      ),
+    )
+    expect(warnings).toEqual([
+      "config.yaml:4: router_settings.num_retries is LiteLLM's and has no effect in Tollgate yet",
+      "config.yaml:5: router_settings.redis_password is LiteLLM's and has no effect in Tollgate yet",
+      "config.yaml:6: litellm_settings.drop_params is LiteLLM's and has no effect in Tollgate yet",
+      "config.yaml:7: mcp_servers is LiteLLM's and has no effect in Tollgate yet",
+      'config.yaml:8: general_settings.database_url is not sqlite:PATH and has no effect: the books are kept in SQLite',
+    ])
+  })
+})
+
+test.each([
+  ['tollgate_settings: {shutdown_timeout: 0}', { shutdownTimeoutMs: 0 }],
+  ['tollgate_settings: {shutdown_timeout: 1.5}', { shutdownTimeoutMs: 1500 }],
+  ['tollgate_settings: {max_body_mb: "2"}', { bodyBytesMax: 2_097_152 }],
+  ['tollgate_settings: {port: os.environ/P}', { port: 77 }],
+  ['tollgate_settings: {host: "10.0.os.environ/P"}', { host: '10.0.77' }],
+  ['general_settings: {budget_exceeded_status: 400}', { budgetExceededStatus: 400 }],
+  ['litellm_settings: {timezone: America/New_York}', { timezone: 'America/New_York' }],
+  ['general_settings:', {}],
+])('%s', (line, expected) => {
+  expect(load(withModel(line), { env: { P: '77' } })).toMatchObject(expected)
+})
+
+test('JSON is read as well', () => {
+  const file = {
+    model_list: [{ model_name: 'm', litellm_params: { model: 'demo' } }],
+    tollgate_settings: { port: 5 },
+  }
+  expect(load(JSON.stringify(file, null, 2)).port).toBe(5)
+})
+
+test('aliases and merge keys mean what they mean in LiteLLM', () => {
+  const { deployments } = load(
+    [
+      'model_list:',
+      '- model_name: a',
+      '  litellm_params: &base {model: openai/x, api_base: "http://a", api_key: k, timeout: 5}',
+      '- {model_name: b, litellm_params: {<<: *base, timeout: 7}}',
+      '- {model_name: c, litellm_params: *base}',
+    ].join('\n'),
+  )
+  expect(deployments.map(({ apiBase, timeoutMs }) => [apiBase, timeoutMs])).toEqual([
+    ['http://a', 5000],
+    ['http://a', 7000],
+    ['http://a', 5000],
+  ])
+})

@@ -1,0 +1,114 @@
+import { type AnyElysia, Elysia } from 'elysia'
+import * as Type from 'typebox'
+import type { DeploymentConfig } from '../../src/config/config.ts'
+import { operation } from '../../src/http/operation.ts'
+import { type ServerParts, server } from '../../src/http/server.ts'
+import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
+import type { Price } from '../../src/metering/price.ts'
+import { type FakeStore, fakeStore, NOW } from './fake-store.ts'
+
+/** Our app over a fake store, and a way to ask it that needs no port. */
+
+export const MASTER_KEY = 'sk-master-1234'
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever was answered.
+  readonly json: any
+}
+
+export type Gateway = {
+  readonly app: AnyElysia
+  readonly store: FakeStore
+  get(path: string, headers?: Record<string, string>): Promise<Answer>
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>
+  send(path: string, init: RequestInit): Promise<Answer>
+}
+
+export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
+  const store = fakeStore()
+  const app = server({
+    masterKey: MASTER_KEY,
+    version: '0.1.0',
+    customers: store,
+    budgets: store,
+    deployments: [deployment({ modelName: 'demo', provider: 'demo', apiBase: null })],
+    priceOf: () => null,
+    held: (): Nanos => ZERO,
+    resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
+    isReady: () => true,
+    calls: echo(),
+    ...parts,
+  })
+  const send = async (path: string, init: RequestInit) => {
+    const response = await app.handle(new Request(`http://localhost${path}`, init))
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.startsWith('application/json')
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: isJson ? JSON.parse(text) : text,
+    }
+  }
+  const authorized = { authorization: `Bearer ${MASTER_KEY}` }
+  return {
+    app,
+    store,
+    send,
+    get: (path, headers = authorized) => send(path, { headers }),
+    post: (path, body, headers = authorized) =>
+      send(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+  }
+}
+
+const DAY_MS = 86_400_000
+
+/** A metered path in small: its body is not parsed, and it looks after its key itself. */
+function echo(): AnyElysia {
+  return new Elysia().post('/v1/chat/completions', ({ request }) => request.text(), {
+    parse: 'none',
+    detail: operation({
+      tag: 'Calls',
+      summary: 'A chat completion',
+      description: 'As OpenAI.',
+      unparsedBody: { schema: Type.Object({ model: Type.String() }) },
+      answer: { description: 'The completion.', schema: Type.Unknown() },
+    }),
+  }) as AnyElysia
+}
+
+export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => ({
+  id: 'd1',
+  modelName: 'gpt-4o',
+  provider: 'openai',
+  upstreamModel: 'gpt-4o',
+  apiBase: 'https://api.openai.com/v1',
+  apiKey: 'sk-secret',
+  extraHeaders: { 'x-secret': 'sk-secret' },
+  mockResponse: null,
+  price: null,
+  timeoutMs: 1_000,
+  modelInfo: {},
+  line: 1,
+  ...of,
+})
+
+/** Dollars a million tokens, the same for every kind. */
+export function flatPrice(dollars: number, tiers: Price['tiers'] = []): Price {
+  const rate = fromDollars(dollars)
+  const rates = {
+    input: rate,
+    cachedInput: rate,
+    cacheWrite: rate,
+    inputAudio: rate,
+    output: rate,
+    reasoning: rate,
+    outputAudio: rate,
+  }
+  return { rates, tiers, source: 'config' }
+}

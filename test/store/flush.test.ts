@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { type Database, openDatabase } from '../../src/runtime/sqlite.ts'
+import { startFlush } from '../../src/store/flush.ts'
+import { newFolder } from '../support/store.ts'
+
+/** A database that counts its transactions and can be told to fail them as a full disk does. */
+async function openFailing() {
+  const database = await openDatabase(join(newFolder(), 'flush.db'), 'readwrite')
+  database.exec('CREATE TABLE t (n INTEGER UNIQUE)')
+  const state = { full: false, commits: 0 }
+  const failing: Database = {
+    ...database,
+    prepare(sql) {
+      const statement = database.prepare(sql)
+      if (sql !== 'COMMIT') return statement
+      return {
+        ...statement,
+        run() {
+          if (state.full) {
+            throw Object.assign(new Error('full'), { name: 'SQLiteError', errno: 13 })
+          }
+          statement.run()
+          state.commits++
+        },
+      }
+    },
+  }
+  const insert = database.prepare('INSERT INTO t VALUES (?1)')
+  const count = database.prepare('SELECT count(*) AS n FROM t')
+  return { flush: startFlush(failing), state, insert, rows: () => count.get()!['n'] }
+}
+
+describe('the flush loop', () => {
+  test('commits everything that queued up together in one transaction', async () => {
+    const { flush, state, insert, rows } = await openFailing()
+    const writes = Array.from({ length: 100 }, (_, n) => flush.enqueue(() => insert.run(n)))
+    expect(rows()).toBe(0)
+    await Promise.all(writes)
+    expect(rows()).toBe(100)
+    expect(state.commits).toBe(1)
+  })
+
+  test('undoes a write that throws, alone, and tells its caller', async () => {
+    const { flush, insert, rows } = await openFailing()
+    const before = flush.enqueue(() => insert.run(1))
+    const failing = flush.enqueue(() => {
+      insert.run(2)
+      throw new Error('no')
+    })
+    const after = flush.enqueue(() => insert.run(3))
+    expect(failing).rejects.toThrow('no')
+    await Promise.all([before, after])
+    expect(rows()).toBe(2)
+  })
+
+  test('brings memory up to date before anybody else can act', async () => {
+    const { flush, insert } = await openFailing()
+    const order: string[] = []
+    const first = flush.enqueue(() => insert.run(1)).then(() => order.push('first told'))
+    const second = flush
+      .enqueue(
+        () => insert.run(2),
+        () => order.push('second committed'),
+      )
+      .then(() => order.push('second told'))
+    await Promise.all([first, second])
+    expect(order).toEqual(['second committed', 'first told', 'second told'])
+  })
+
+  test('keeps what a full disk refuses, says so, and writes it when there is room', async () => {
+    const { flush, state, insert, rows } = await openFailing()
+    state.full = true
+    const write = flush.enqueue(() => insert.run(1))
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    expect(flush.isHealthy()).toBe(false)
+    expect(rows()).toBe(0)
+    const later = flush.enqueue(() => insert.run(2))
+    state.full = false
+    await Promise.all([write, later])
+    expect(flush.isHealthy()).toBe(true)
+    expect(rows()).toBe(2)
+  })
+
+  test('commits what is queued when it stops, and takes nothing after that', async () => {
+    const { flush, insert, rows } = await openFailing()
+    void flush.enqueue(() => insert.run(1))
+    expect(flush.stop()).toBe(true)
+    expect(rows()).toBe(1)
+    expect(flush.enqueue(() => insert.run(2))).rejects.toThrow('closed')
+  })
+})
