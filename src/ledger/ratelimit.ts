@@ -11,8 +11,8 @@
  * 3. No more than `maxParallelRequests` are in flight.
  *
  * Why the first holds: two calls at most 60 seconds apart lie in seconds at most 60 apart, and a
- * second is forgotten when it is 61 behind. A token bucket, with its 488 bytes less for each sum,
- * would not do: a burst and what is refilled after it are nearly twice the limit in one minute.
+ * second is forgotten when it is 61 behind. A token bucket is smaller and would not do: a burst and
+ * what is refilled after it come to nearly twice the limit in one minute.
  */
 import type { Limits } from './budget.ts'
 
@@ -34,7 +34,7 @@ export type RateRefusal = {
    */
   readonly refused: 'rpm' | 'tpm' | 'parallel' | 'too_large'
   readonly limit: number
-  /** Below `limit`; never below 0. */
+  /** Never below 0. */
   readonly remaining: number
   /**
    * When the same call is admitted if nothing else happens until then, and not before. Null: time
@@ -67,8 +67,8 @@ export const hasRateLimits = (limits: RateLimits): boolean =>
  * A customer's calls of the last minute. Mutable, because a copy for each call would cost more
  * than all else here; nothing in it waits, so check and count are one step all the same.
  *
- * `now` is in whole milliseconds of any clock. A clock that is set back stands still for the window
- * until it moves on: the limits hold, and no refusal lasts longer for it than 61 seconds.
+ * `now` is in whole milliseconds of any clock. When that is set back, the window's own goes on from
+ * the latest time seen: the limits hold, and no call is remembered for longer than 61 seconds.
  */
 export class RateWindow {
   readonly #requests = new SlidingSum()
@@ -76,7 +76,7 @@ export class RateWindow {
   #inFlight = 0
   /** The latest time seen, by the window's own clock. */
   #latestMs = 0
-  /** What the window's own clock is ahead of `now`: all that `now` was ever set back. */
+  /** What the window's own clock is ahead of `now`. Grows each time that `now` is set back. */
   #aheadMs = 0
 
   /**

@@ -34,3 +34,119 @@ export const inputTokens = (usage: Usage): number =>
 /** Everything that was written: what OpenAI calls `completion_tokens`. */
 export const outputTokens = (usage: Usage): number =>
   usage.output + usage.reasoning + usage.outputAudio
+
+/** No model reads or writes as much in one call: a count above it is a fault, not a count. */
+const TOKENS_MAX = 1_000_000_000
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * The `usage` of an OpenAI-compatible answer, by kind
+ * (https://platform.openai.com/docs/api-reference/chat/object). Null when a count is missing, or is
+ * not a whole number from 0 to 1e9: then the caller counts by itself.
+ *
+ * The kinds add up to what was read and written in all. A part that is larger than its whole is
+ * cut down to it, so that no token is billed twice; a whole that is larger than OpenAI's rules
+ * would have it (`readInAll`, `writtenInAll`) is believed, so that none is billed never.
+ */
+export function usageFromOpenAI(json: unknown): Usage | null {
+  const fields = objectOf(json)
+  const prompt = countOf(fields['prompt_tokens'])
+  const total = countOf(fields['total_tokens'] ?? 0)
+  // An embedding writes nothing, and says so by its total alone.
+  const unsaid = total === null || total === 0 ? undefined : 0
+  const completion = countOf(fields['completion_tokens'] ?? unsaid)
+  const input = inputParts(fields)
+  const output = outputParts(fields)
+  if (prompt === null || completion === null || total === null) return null
+  if (input === null || output === null) return null
+
+  const read = readInAll({ prompt, completion, total }, { ...input, reasoning: output.reasoning })
+  const cachedInput = Math.min(input.cached, read)
+  const cacheWrite = Math.min(input.cacheWrite, read - cachedInput)
+  const inputAudio = Math.min(input.audio, read - cachedInput - cacheWrite)
+
+  // xAI has reasoning beside `completion_tokens` (https://docs.x.ai/docs/key-information/consumption-and-rate-limits),
+  // Gemini's OpenAI face does not name it at all: in both it is what the total has over and above.
+  const written = Math.max(completion, total - read)
+  const reasoning = Math.min(Math.max(output.reasoning, written - completion), written)
+  const outputAudio = Math.min(output.audio, written - reasoning)
+  return {
+    input: read - cachedInput - cacheWrite - inputAudio,
+    cachedInput,
+    cacheWrite,
+    inputAudio,
+    output: written - reasoning - outputAudio,
+    reasoning,
+    outputAudio,
+  }
+}
+
+type InputParts = {
+  readonly cached: number
+  readonly cacheWrite: number
+  readonly audio: number
+  /** The cache counts that came under Anthropic's names, which may stand beside `prompt_tokens`. */
+  readonly anthropic: { readonly cached: number; readonly cacheWrite: number }
+}
+
+/**
+ * Names of the same thing: `prompt_cache_hit_tokens` is DeepSeek's
+ * (https://api-docs.deepseek.com/guides/kv_cache), a `cached_tokens` outside of the details is
+ * Moonshot's, `cache_write_tokens` is OpenAI's and OpenRouter's, `cache_creation_tokens` LiteLLM's,
+ * `cache_creation_input_tokens` in the details Alibaba's.
+ */
+function inputParts(fields: Json): InputParts | null {
+  const details = objectOf(fields['prompt_tokens_details'])
+  const anthropicCached = countOf(fields['cache_read_input_tokens'] ?? 0)
+  const anthropicWrite = countOf(fields['cache_creation_input_tokens'] ?? 0)
+  const cached = countOf(
+    details['cached_tokens'] ??
+      fields['prompt_cache_hit_tokens'] ??
+      fields['cached_tokens'] ??
+      anthropicCached,
+  )
+  const cacheWrite = countOf(
+    details['cache_write_tokens'] ??
+      details['cache_creation_tokens'] ??
+      details['cache_creation_input_tokens'] ??
+      anthropicWrite,
+  )
+  const audio = countOf(details['audio_tokens'] ?? 0)
+  if (anthropicCached === null || anthropicWrite === null) return null
+  if (cached === null || cacheWrite === null || audio === null) return null
+  const anthropic = { cached: anthropicCached, cacheWrite: anthropicWrite }
+  return { cached, cacheWrite, audio, anthropic }
+}
+
+function outputParts(fields: Json): { reasoning: number; audio: number } | null {
+  const details = objectOf(fields['completion_tokens_details'])
+  const reasoning = countOf(details['reasoning_tokens'] ?? fields['reasoning_tokens'] ?? 0)
+  const audio = countOf(details['audio_tokens'] ?? 0)
+  return reasoning === null || audio === null ? null : { reasoning, audio }
+}
+
+/**
+ * Everything that was read. OpenAI's `prompt_tokens` is that, cache and all, and so is LiteLLM's
+ * even where it has Anthropic's names too. Anthropic itself counts cache reads and writes beside
+ * the rest (https://docs.claude.com/en/docs/build-with-claude/prompt-caching), and some gateways
+ * pass that on: it shows by a total that has them on top, or by a part that cannot be inside.
+ */
+function readInAll(
+  { prompt, completion, total }: { prompt: number; completion: number; total: number },
+  { cached, cacheWrite, anthropic, reasoning }: InputParts & { readonly reasoning: number },
+): number {
+  const cache = cached + cacheWrite
+  const onTop = total - prompt - completion
+  if (onTop === cache && onTop !== reasoning) return prompt + cache
+  const read = anthropic.cached > prompt ? prompt + anthropic.cached : prompt
+  return cached + anthropic.cacheWrite > read ? read + anthropic.cacheWrite : read
+}
+
+const objectOf = (json: unknown): Json =>
+  typeof json === 'object' && json !== null ? (json as Json) : {}
+
+function countOf(value: unknown): number | null {
+  const isCount = Number.isInteger(value) && (value as number) >= 0
+  return isCount && (value as number) <= TOKENS_MAX ? (value as number) : null
+}

@@ -1,0 +1,194 @@
+import type { ModelPrice } from '@pydantic/genai-prices'
+import { type Nanos, nanos } from '../ledger/money.ts'
+import { shiftDecimal } from './decimal.ts'
+import type { Price, Rates } from './price.ts'
+import { publishedPrices } from './published.ts'
+import { KINDS, type Kind } from './usage.ts'
+
+/** A price in a config that is not right: a sentence for the operator, and the key at fault. */
+export type PriceProblem = { readonly problem: string; readonly key: string }
+
+/** Dollars for one token, in LiteLLM's names (https://docs.litellm.ai/docs/proxy/custom_pricing). */
+const CONFIG_KEYS: Readonly<Record<Kind, string>> = {
+  input: 'input_cost_per_token',
+  cachedInput: 'cache_read_input_token_cost',
+  cacheWrite: 'cache_creation_input_token_cost',
+  inputAudio: 'input_cost_per_audio_token',
+  output: 'output_cost_per_token',
+  reasoning: 'output_cost_per_reasoning_token',
+  outputAudio: 'output_cost_per_audio_token',
+}
+
+/** Kinds that have prices for long prompts, and where those begin, in thousands of tokens. */
+const TIERED_KINDS = ['input', 'cachedInput', 'cacheWrite', 'output'] as const
+const TIER_THOUSANDS = [128, 200, 256, 272, 512] as const
+
+const tierKey = (kind: Kind, thousands: number) => `${CONFIG_KEYS[kind]}_above_${thousands}k_tokens`
+
+/** Every key of `litellm_params` that `priceFromConfig` reads. */
+export const PRICE_KEYS: readonly string[] = [
+  ...KINDS.map((kind) => CONFIG_KEYS[kind]),
+  ...TIER_THOUSANDS.flatMap((thousands) => TIERED_KINDS.map((kind) => tierKey(kind, thousands))),
+]
+
+/** Dollars for a million tokens, in the names of `@pydantic/genai-prices`. */
+const PUBLISHED_KEYS: Readonly<Record<Kind, string>> = {
+  input: 'input_mtok',
+  cachedInput: 'cache_read_mtok',
+  cacheWrite: 'cache_write_mtok',
+  inputAudio: 'input_audio_mtok',
+  output: 'output_mtok',
+  reasoning: 'output_reasoning_mtok',
+  outputAudio: 'output_audio_mtok',
+}
+
+/**
+ * Published prices of what every call is billed for besides tokens, or instead of them. A price of
+ * tokens alone would be too low, so such a model counts as unpriced. Searches are not here: they
+ * are billed when a call asks for one, and their number is not in the usage.
+ */
+const NOT_FOR_TOKENS = [
+  'requests_kcount',
+  'output_citation_mtok',
+  'audio_hours',
+  'input_audio_hours',
+  'input_document_kpages',
+  'input_text_messages_kcount',
+]
+
+/** The simulated upstream's: made up, so that a first call shows what a call costs. */
+const DEMO_PRICE: Price = {
+  rates: completed({ input: nanos(3_000_000_000), output: nanos(15_000_000_000) }),
+  tiers: [],
+  source: 'demo',
+}
+
+/**
+ * Dollars for one token as nano-dollars for a million of them, exactly. Null when that is not a
+ * whole number from 0 up to what `Nanos` holds: prices below 1e-15 dollars a token have no place.
+ */
+export function ratePerMillion(dollarsPerToken: number | string): Nanos | null {
+  const rate = shiftDecimal(dollarsPerToken, 15)
+  return rate === null ? null : nanos(rate)
+}
+
+/**
+ * The price that a config gives under LiteLLM's keys, or null when it has none of them. A kind
+ * without a price of its own costs what plain input or output costs.
+ *
+ * Input and output must both be there, unlike in LiteLLM, where the one that is missing costs
+ * nothing: here nothing is free unless somebody wrote a 0.
+ */
+export function priceFromConfig(
+  params: Readonly<Record<string, unknown>>,
+): Price | PriceProblem | null {
+  const rateByKey = new Map<string, Nanos>()
+  for (const key of PRICE_KEYS) {
+    const value = params[key] ?? null
+    if (value === null) continue
+    const rate =
+      typeof value === 'number' || typeof value === 'string' ? ratePerMillion(value) : null
+    if (rate === null) return { problem: notAPrice(key, value), key }
+    rateByKey.set(key, rate)
+  }
+  if (rateByKey.size === 0) return null
+  for (const key of [CONFIG_KEYS.input, CONFIG_KEYS.output]) {
+    if (!rateByKey.has(key)) return { problem: notThere(key), key }
+  }
+  const rates = completed(ratesBy((kind) => rateByKey.get(CONFIG_KEYS[kind])))
+  const tiers = TIER_THOUSANDS.flatMap((thousands) => {
+    const inTier = (kind: Kind) => rateByKey.get(tierKey(kind, thousands))
+    if (!KINDS.some((kind) => inTier(kind) !== undefined)) return []
+    const own = ratesBy((kind) => inTier(kind) ?? rateByKey.get(CONFIG_KEYS[kind]))
+    return [{ inputTokensAbove: thousands * 1000, rates: completed(own) }]
+  })
+  return { rates, tiers, source: 'config' }
+}
+
+/**
+ * What a provider publishes for a model, both as in LiteLLM's `provider/model`; null when the
+ * price data does not know it, or knows no price, or when tokens are not all that is billed. A
+ * model that only reads, such as one for embeddings, has its output at the price of its input.
+ *
+ * `at` is the day that prices are wanted for, as in `publishedPrices`.
+ */
+export function builtInPrice(
+  provider: string,
+  model: string,
+  at: number | null = null,
+): Price | null {
+  if (provider === 'demo') return DEMO_PRICE
+  const published = publishedPrices({ provider, model }, at)
+  if (published === null) return null
+  const { name, prices } = published
+  if (NOT_FOR_TOKENS.some((key) => prices[key] !== undefined)) return null
+  const rates = publishedRates(prices, 0)
+  if (rates === null) return null
+  const tiers = tierStarts(prices).map((inputTokensAbove) => {
+    return { inputTokensAbove, rates: publishedRates(prices, inputTokensAbove) ?? rates }
+  })
+  return { rates, tiers, source: `genai-prices ${name}` }
+}
+
+/** The rates for input of more than `inputTokensAbove` tokens; null if there is none for input. */
+function publishedRates(prices: ModelPrice, inputTokensAbove: number): Rates | null {
+  const own = ratesBy((kind) => {
+    const price = prices[PUBLISHED_KEYS[kind]]
+    if (typeof price !== 'object') return rateOf(price)
+    const tiers = price.tiers.toSorted((a, b) => a.start - b.start)
+    return rateOf(tiers.findLast(({ start }) => start <= inputTokensAbove)?.price ?? price.base)
+  })
+  const { input } = own
+  return input === undefined ? null : completed({ output: input, ...own, input })
+}
+
+/** To the nearest nano-dollar: a few prices of the data are thirds that were divided in floats. */
+function rateOf(dollarsPerMillion: number | undefined): Nanos | undefined {
+  if (dollarsPerMillion === undefined) return undefined
+  const rate = shiftDecimal(dollarsPerMillion.toFixed(9), 9)
+  return rate === null ? undefined : nanos(rate)
+}
+
+function tierStarts(prices: ModelPrice): number[] {
+  const starts = KINDS.flatMap((kind) => {
+    const price = prices[PUBLISHED_KEYS[kind]]
+    return typeof price === 'object' ? price.tiers.map(({ start }) => start) : []
+  })
+  return [...new Set(starts)].sort((a, b) => a - b)
+}
+
+type OwnRates = Partial<Record<Kind, Nanos>>
+
+/** The rates that `rateOfKind` knows. */
+function ratesBy(rateOfKind: (kind: Kind) => Nanos | undefined): OwnRates {
+  const rates: OwnRates = {}
+  for (const kind of KINDS) {
+    const rate = rateOfKind(kind)
+    if (rate !== undefined) rates[kind] = rate
+  }
+  return rates
+}
+
+/** A rate for every kind: those without one cost what plain input or output costs. */
+function completed({ input, output, ...own }: OwnRates): Rates {
+  if (input === undefined || output === undefined) throw new RangeError('no plain rate')
+  return {
+    input,
+    cachedInput: own.cachedInput ?? input,
+    cacheWrite: own.cacheWrite ?? input,
+    inputAudio: own.inputAudio ?? input,
+    output,
+    reasoning: own.reasoning ?? output,
+    outputAudio: own.outputAudio ?? output,
+  }
+}
+
+function notAPrice(key: string, value: unknown): string {
+  const shown = String(typeof value === 'number' ? value : JSON.stringify(value)).slice(0, 40)
+  return `${key} must be dollars for one token: from 0 to 9, to 15 decimal places; got ${shown}`
+}
+
+function notThere(key: string): string {
+  const why = 'nothing is free unless the config says so'
+  return `${key} is missing beside the other prices; add it, or 0 if it is free (${why})`
+}

@@ -1,0 +1,124 @@
+import { splitLongRuns } from './runs.ts'
+
+/** Counts the tokens of a text. May take time that is quadratic in a run without a break. */
+export type Encode = (text: string) => number
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * OpenAI's published rule for what a chat adds to its texts
+ * (https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken).
+ */
+const TOKENS_PER_MESSAGE = 3
+const TOKENS_PER_NAME = 1
+const TOKENS_TO_PRIME_ANSWER = 3
+
+/**
+ * OpenAI's published rule for images: 85 tokens, and unless the detail is `low` 170 for each tile
+ * of 512 pixels, after the image was made to fit 2048 by 2048 and its shorter side 768
+ * (https://platform.openai.com/docs/guides/images-vision#calculating-costs). The size is not
+ * known here, so it is taken for the largest: 2048 by 768, which is eight tiles.
+ */
+const TOKENS_PER_IMAGE = 85
+const TOKENS_PER_TILE = 170
+const TILES_MAX = 8
+
+/**
+ * Sound is ten tokens a second: 4,800 bytes of the usual WAV (24 kHz, 16 bits) are a second's
+ * tenth, or 1,600 of MP3 at 128 kbit/s. For documents nobody publishes a rule: a page of a PDF
+ * makes about a thousand tokens, and is taken to have 64,000 bytes.
+ */
+const WAV_BYTES_PER_TOKEN = 4_800
+const MP3_BYTES_PER_TOKEN = 1_600
+const FILE_BYTES_PER_TOKEN = 64
+
+/**
+ * The tokens of a text. Exact but for texts with a run of hundreds of letters, or of signs and
+ * spaces, without a break, which no language has: those are cut, and each cut may be off by one.
+ */
+export function countText(text: string, encode: Encode): number {
+  let tokens = 0
+  for (const part of splitLongRuns(text)) tokens += encode(part)
+  return tokens
+}
+
+/** The tokens of what an upstream answered, given its texts: content, reasoning, arguments. */
+export function countAnswer(texts: Iterable<string>, encode: Encode): number {
+  let tokens = 0
+  for (const text of texts) tokens += countText(text, encode)
+  return tokens
+}
+
+/**
+ * The tokens of what a call asks, for upstreams that do not say: `messages` of a chat, `prompt` of
+ * a completion, `input` of embeddings. Close to what is billed for plain text; tools and schemas
+ * are counted as the JSON they are sent as, a little more than the models are shown.
+ */
+export function countPrompt(body: Json, encode: Encode): number {
+  const count = (text: string) => countText(text, encode)
+  let tokens = countInput(body['prompt'], count) + countInput(body['input'], count)
+  if (Array.isArray(body['messages'])) {
+    tokens += TOKENS_TO_PRIME_ANSWER
+    for (const message of body['messages']) tokens += countMessage(objectOf(message), count)
+  }
+  const { json_schema: schema } = objectOf(body['response_format'])
+  for (const given of [body['tools'], body['functions'], schema]) {
+    if (typeof given === 'object' && given !== null) tokens += count(JSON.stringify(given))
+  }
+  return tokens
+}
+
+/** A text, tokens by number, or a list of either. */
+function countInput(input: unknown, count: Encode): number {
+  if (typeof input === 'string') return count(input)
+  if (typeof input === 'number') return 1
+  if (!Array.isArray(input)) return 0
+  let tokens = 0
+  for (const part of input) {
+    const isTokens = Array.isArray(part)
+    tokens += isTokens ? part.length : countInput(part, count)
+  }
+  return tokens
+}
+
+function countMessage(message: Json, count: Encode): number {
+  let tokens = TOKENS_PER_MESSAGE + countTexts([message['role']], count)
+  if (typeof message['name'] === 'string') tokens += TOKENS_PER_NAME + count(message['name'])
+  if (Array.isArray(message['content'])) {
+    for (const part of message['content']) tokens += countPart(objectOf(part), count)
+  }
+  tokens += countTexts([message['content'], message['refusal']], count)
+  const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'] : []
+  for (const call of [...calls, { function: message['function_call'] }]) {
+    const asked = objectOf(objectOf(call)['function'])
+    tokens += countTexts([asked['name'], asked['arguments']], count)
+  }
+  return tokens
+}
+
+/** A part of a message: text, an image, sound, a file. */
+function countPart(part: Json, count: Encode): number {
+  const text = countTexts([part['text'], part['refusal']], count)
+  if (part['image_url'] !== undefined) {
+    const isLow = objectOf(part['image_url'])['detail'] === 'low'
+    return text + TOKENS_PER_IMAGE + (isLow ? 0 : TILES_MAX * TOKENS_PER_TILE)
+  }
+  const audio = objectOf(part['input_audio'])
+  const audioTokens =
+    bytesOf(audio['data']) / (audio['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN)
+  const fileTokens = bytesOf(objectOf(part['file'])['file_data']) / FILE_BYTES_PER_TOKEN
+  return text + Math.ceil(audioTokens) + Math.ceil(fileTokens)
+}
+
+function countTexts(texts: readonly unknown[], count: Encode): number {
+  let tokens = 0
+  for (const text of texts) if (typeof text === 'string') tokens += count(text)
+  return tokens
+}
+
+/** How many bytes a text in base64 stands for. */
+const bytesOf = (base64: unknown): number =>
+  typeof base64 === 'string' ? Math.floor((base64.length * 3) / 4) : 0
+
+const objectOf = (json: unknown): Json =>
+  typeof json === 'object' && json !== null ? (json as Json) : {}
