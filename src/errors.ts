@@ -42,7 +42,7 @@ export class Refusal extends Error {
   readonly status: number
   readonly type: string
   readonly param: string | null
-  readonly headers: Readonly<Record<string, string>>
+  headers: Readonly<Record<string, string>>
 
   constructor(code: RefusalCode, message: string, why: Why = {}) {
     super(message, { cause: why.cause })
@@ -51,6 +51,12 @@ export class Refusal extends Error {
     this.type = why.type ?? REFUSALS[code].type
     this.param = why.param ?? null
     this.headers = why.headers ?? {}
+  }
+
+  /** The same refusal, with more headers on its answer. */
+  with(headers: Readonly<Record<string, string>>): this {
+    this.headers = { ...this.headers, ...headers }
+    return this
   }
 
   /** The shape that OpenAI clients parse; `code` is the HTTP status as text, as LiteLLM has it. */

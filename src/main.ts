@@ -63,8 +63,7 @@ function parseCommandLine() {
   }
 }
 
-const configOf = (flags: Flags) =>
-  loadConfig({ flags, env: environment(), readFile: readText })
+const configOf = (flags: Flags) => loadConfig({ flags, env: environment(), readFile: readText })
 
 async function runServe(flags: Flags) {
   await serve(configOf(flags))

@@ -1,3 +1,5 @@
+import type { BudgetMode } from '../ledger/budget.ts'
+import type { Nanos } from '../ledger/money.ts'
 import type { Price } from '../metering/price.ts'
 
 /** One entry of `model_list`, checked: an upstream that answers for a model name. */
@@ -24,10 +26,42 @@ export type DeploymentConfig = {
   readonly price: Price | null
   /** From the upstream's answer to the first byte, milliseconds. */
   readonly timeoutMs: number
+  /** `model_info.region`, or `litellm_params.region_name`: `eu`, `us` … lower case; null: not stated. */
+  readonly region: string | null
+  /** `model_info.max_output_tokens`, or `max_tokens` there: the largest answer; null: not stated. */
+  readonly outputTokensMax: number | null
   /** Passed on as it is by `/model/info`. */
   readonly modelInfo: Readonly<Record<string, unknown>>
   /** Line of the entry in the file, from 1. */
   readonly line: number
+}
+
+/** How budgets are enforced, where a budget does not say so itself. */
+export type BudgetRules = {
+  readonly mode: BudgetMode
+  /** Most of what remains that a call without a cap of its own may hold, above 0 and up to 1. */
+  readonly reserveShare: number
+  /** A call is refused rather than capped below so many output tokens. */
+  readonly outputTokensMin: number
+  /** Assumed of a model whose largest answer nobody knows; sent upstream as its cap, tokens. */
+  readonly outputTokensMaxDefault: number
+  /** Whether a model without a price may be called by a customer with a budget, uncounted. */
+  readonly allowUnpriced: boolean
+  /** Shares of `max_budget` at which `threshold_crossed` is told, ascending. */
+  readonly thresholds: readonly number[]
+  /** For customers without a budget: this tier, or else these dollars. Null: no limit. */
+  readonly defaultBudgetId: string | null
+  readonly defaultMaxBudget: Nanos | null
+  /** IANA zone that calendar periods are counted in. */
+  readonly timezone: string
+  /** ISO: 1 is Monday. */
+  readonly weekStart: 1 | 2 | 3 | 4 | 5 | 6 | 7
+  /** 1 to 31. */
+  readonly dayOfMonth: number
+  /** Refuse calls that name no customer. */
+  readonly requireCustomer: boolean
+  /** Refuse customers that were never created. */
+  readonly knownCustomersOnly: boolean
 }
 
 /** Everything that can be set, from flags, environment and file, with defaults filled in. */
@@ -48,8 +82,7 @@ export type Config = {
   readonly budgetExceededStatus: number
   /** Where events are POSTed; null: nowhere (`alerting` without `webhook`, or no `WEBHOOK_URL`). */
   readonly webhookUrl: string | null
-  /** IANA zone that calendar periods are counted in. */
-  readonly timezone: string
+  readonly budgets: BudgetRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */

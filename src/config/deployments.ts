@@ -144,9 +144,15 @@ function readPrice(reader: Reader, params: MapField, info: MapField | null): Pri
     if (field !== null) fields.set(key, field)
   }
   const written = [...fields].map(([key, field]) => [key, reader.json(field)] as const)
+  // One that refers to a variable that is not set; that has been told.
+  if (written.some(([, value]) => value === null)) return null
   const price = priceFromConfig(Object.fromEntries(written))
   if (price === null || !('problem' in price)) return price
-  const at = fields.get(price.key)
-  reader.report.problem(at?.setting.line ?? params.setting.line, price.problem)
+  const field = fields.get(price.key)
+  if (field?.setting.kind === 'scalar' && typeof field.setting.value !== 'number') {
+    return reader.wrong(field, 'dollars for one token, as a number')
+  }
+  const line = field?.setting.line ?? params.setting.line
+  reader.report.problem(line, `${params.name}: ${price.problem}`)
   return null
 }

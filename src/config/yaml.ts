@@ -35,6 +35,7 @@ const SYNTAX: Partial<Record<ErrorCode, string>> = {
   BAD_SCALAR_START: 'text cannot begin with this character; put it in quotes',
   MULTIPLE_DOCS: 'a second document begins here; the config is one document, without ---',
   NON_STRING_KEY: 'a key must be text',
+  RESOURCE_EXHAUSTION: 'this is nested too deeply',
   TAB_AS_INDENT: 'a tab stands in the indentation; use spaces',
   TAG_RESOLVE_FAILED:
     'a tag (!) that does not fit its value; put text that begins with ! in quotes',
@@ -47,11 +48,8 @@ const SYNTAX: Partial<Record<ErrorCode, string>> = {
  */
 export function readYaml(text: string, report: Report): Setting | null {
   const lines = new LineCounter()
-  const document = parse(text, lines)
-  if (document === null) {
-    report.problem(1, `is nested too deeply; at most ${DEPTH_MAX} levels`)
-    return null
-  }
+  const options = { lineCounter: lines, prettyErrors: false, logLevel: 'error' } as const
+  const document = parseDocument(text, options)
   const lineAt = (offset: number) => Math.max(1, lines.linePos(offset).line)
 
   let isReadable = true
@@ -69,16 +67,6 @@ export function readYaml(text: string, report: Report): Setting | null {
     lastLine = line
   }
   return isReadable ? new Walk(document, lineAt, report).setting(document.contents, 1, 0) : null
-}
-
-/** Null when the nesting overflows the parser's stack. */
-function parse(text: string, lines: LineCounter): Document.Parsed | null {
-  try {
-    return parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
-  } catch (error) {
-    if (error instanceof RangeError) return null
-    throw error
-  }
 }
 
 /** A key as messages may show it: not when it is odd, or looks like a secret out of place. */

@@ -9,6 +9,14 @@ export type ModelBudget = {
   readonly rpmLimit: number | null
 }
 
+/**
+ * How a budget is enforced. `strict`: the worst case of a call is held before it is sent, so
+ * the budget is never passed. `finish_last`: a call is admitted while anything is left of the
+ * budget, nothing is held or capped, and calls in flight may finish over it. `soft` is LiteLLM's
+ * check-then-charge: as `finish_last`, and a budget exactly used up still admits.
+ */
+export type BudgetMode = 'strict' | 'finish_last' | 'soft'
+
 /** What a budget limits. Null: not limited. Shared by a tier and by a customer's own budget. */
 export type Limits = {
   readonly maxBudget: Nanos | null
@@ -22,6 +30,16 @@ export type Limits = {
   readonly duration: string | null
   /** Milliseconds since the epoch: an explicit first reset, which later ones are counted from. */
   readonly resetAt: number | null
+  /** Null: the server's. */
+  readonly mode: BudgetMode | null
+  /** The only models that may be called. */
+  readonly models: readonly string[] | null
+  /** IANA zone that days and months of the period are counted in. Null: the server's. */
+  readonly timezone: string | null
+  /** ISO: 1 is Monday. Null: the server's. */
+  readonly weekStart: 1 | 2 | 3 | 4 | 5 | 6 | 7 | null
+  /** 1 to 31, on which months begin. Null: the server's. */
+  readonly dayOfMonth: number | null
 }
 
 export const NO_LIMITS: Limits = {
@@ -33,6 +51,11 @@ export const NO_LIMITS: Limits = {
   modelMaxBudget: null,
   duration: null,
   resetAt: null,
+  mode: null,
+  models: null,
+  timezone: null,
+  weekStart: null,
+  dayOfMonth: null,
 }
 
 /** A reusable limit (a pricing tier), or, when not `shared`, the limits of one customer alone. */

@@ -75,7 +75,8 @@ export function customerChanges(parts: {
     { profile, limits }: CustomerChange,
     now: number,
   ): Budget | null => {
-    if (profile.budgetId !== undefined) return named(profile.budgetId, budget)
+    if (profile.budgetId !== undefined)
+      return namedBudget(budgets, { id: profile.budgetId, own: budget })
     if (limits === null) return budget
     if (budget !== null && !budget.shared) {
       const changed = { ...budget, ...limits, updatedAt: now }
@@ -91,14 +92,6 @@ export function customerChanges(parts: {
     })
     budgets.insert(own)
     return own
-  }
-
-  /** A tier, or the customer's own budget named again; another's own is nobody's to share. */
-  const named = (id: string | null, own: Budget | null): Budget | null => {
-    if (id === null) return null
-    const budget = budgets.find(id)
-    if (budget === null || !(budget.shared || budget.id === own?.id)) throw budgetNotFound(id)
-    return budget
   }
 
   const dropOwnBudget = (before: Budget | null, after: Budget | null) => {
@@ -146,6 +139,17 @@ export function customerChanges(parts: {
         return { customer, budget: null }
       }),
   }
+}
+
+/** A tier, or the customer's own budget named again; another's own is nobody's to share. */
+function namedBudget(
+  budgets: BudgetTable,
+  { id, own }: { readonly id: string | null; readonly own: Budget | null },
+): Budget | null {
+  if (id === null) return null
+  const budget = budgets.find(id)
+  if (budget === null || !(budget.shared || budget.id === own?.id)) throw budgetNotFound(id)
+  return budget
 }
 
 function limitsOf(budget: Budget | null, limits: Partial<Limits>): Partial<Limits> {

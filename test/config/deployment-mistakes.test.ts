@@ -155,6 +155,26 @@ test.each<[string, string, string]>([
     `5: ${model}.api_key names no variable after os.environ/`,
   ],
   [
+    'a price below zero',
+    withParams('model: demo', 'input_cost_per_token: -1', 'output_cost_per_token: 0'),
+    '5: model_list[0].litellm_params: input_cost_per_token must be dollars for one token: from 0 to 9, to 15 decimal places; got -1',
+  ],
+  [
+    'a price in words',
+    withParams('model: demo', 'input_cost_per_token: free', 'output_cost_per_token: 0'),
+    '5: model_list[0].litellm_params.input_cost_per_token must be dollars for one token, as a number, got "free"',
+  ],
+  [
+    'half a price',
+    withParams('model: demo', 'input_cost_per_token: 0'),
+    '3: model_list[0].litellm_params: output_cost_per_token is missing beside the other prices; add it, or 0 if it is free (nothing is free unless the config says so)',
+  ],
+  [
+    'a price from a variable that is not set',
+    withParams('model: demo', 'input_cost_per_token: 0', 'output_cost_per_token: os.environ/NOPE'),
+    '6: model_list[0].litellm_params.output_cost_per_token needs the environment variable NOPE, which is not set',
+  ],
+  [
     'an id twice',
     'model_list:\n- {model_name: a, litellm_params: {model: demo}, model_info: {id: x}}\n- {model_name: b, litellm_params: {model: demo}, model_info: {id: x}}',
     '3: model_info.id "x" is also that of the model on line 2; each needs one of its own',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { fromDollars } from '../../src/ledger/money.ts'
 import { load, withParams } from './loading.ts'
 
 /** The one deployment of a config with these `litellm_params`. */
@@ -182,10 +183,21 @@ test('entries of one name are several deployments, numbered by name', () => {
 describe('prices', () => {
   const prices = ['input_cost_per_token: 0.000001', 'output_cost_per_token: 0.000002']
 
-  test('of litellm_params and of model_info are read', () => {
+  test('of litellm_params and of model_info are read, those of litellm_params first', () => {
     expect(deploymentOf(['model: openai/m', 'api_key: k']).price).toBeNull()
-    expect(deploymentOf(['model: demo', ...prices]).price).not.toBeNull()
-    const info = withParams('model: demo').concat(`\n  model_info: {${prices}}`)
-    expect(load(info).deployments[0]!.price).not.toBeNull()
+    expect(deploymentOf(['model: demo', ...prices]).price?.rates.input).toBe(fromDollars(1))
+    const info = (...lines: string[]) =>
+      load(withParams(...lines).concat(`\n  model_info: {${prices}}`)).deployments[0]!.price
+    expect(info('model: demo')?.rates.output).toBe(fromDollars(2))
+    expect(info('model: demo', 'output_cost_per_token: 0')?.rates.output).toBe(fromDollars(0))
+  })
+
+  test('may be text, as those of the environment are', () => {
+    const env = { OUT: '0.000003' }
+    const price = deploymentOf(
+      ['model: demo', 'input_cost_per_token: "1e-6"', 'output_cost_per_token: os.environ/OUT'],
+      env,
+    ).price
+    expect([price?.rates.input, price?.rates.output]).toEqual([fromDollars(1), fromDollars(3)])
   })
 })
