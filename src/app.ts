@@ -1,22 +1,25 @@
 import { monotonicFactory, ulid } from 'ulid'
-import type { Config } from './config/config.ts'
+import type { BudgetRules, Config } from './config/config.ts'
 import { served, unpriced } from './config/served.ts'
-import { spendTracked } from './events/events.ts'
+import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
 import { Accounts } from './gateway/accounts.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
 import { type Deployment, Deployments } from './gateway/deployments.ts'
+import { InFlight } from './gateway/in-flight.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { digestOf, requireMasterKey } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import { server } from './http/server.ts'
-import type { Budget } from './ledger/budget.ts'
-import { type Period, periodAt, WHOLE_LIFE } from './ledger/period.ts'
+import { type Budget, NO_LIMITS } from './ledger/budget.ts'
+import { type Period, type PeriodRule, periodAt } from './ledger/period.ts'
 import type { Settlement } from './ledger/settlement.ts'
 import { logError, logInfo, logWarning, print } from './log.ts'
+import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import {
   exit,
+  type Listener,
   listen,
   makeFolderOf,
   onStopSignal,
@@ -41,15 +44,22 @@ export async function serve(config: Config): Promise<void> {
   const listener = await listen(parts.app, config)
   parts.outbox?.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  print(`Tollgate ${VERSION} is listening on http://${host}:${listener.port}`)
+  // Before it is said that we listen: who waits for that may send a signal at once.
   onStopSignal(() => void stop(listener, parts, config.shutdownTimeoutMs))
+  print(`Tollgate ${VERSION} is listening on http://${host}:${listener.port}`)
 }
 
 /** What `check` prints: the deployments of a config, with their prices. */
 export function whatItServes(config: Config): string {
-  const { all } = new Deployments(config.deployments, builtInPrice)
+  const { all } = new Deployments(config.deployments, KNOWN_MODELS)
   const prices = new Map(all.map(({ id, price }) => [id, price]))
   return served(config, ({ id }) => prices.get(id) ?? null)
+}
+
+/** What is known of models besides the config, as of this start. */
+const KNOWN_MODELS = {
+  builtInPrice: (provider: string, model: string) => builtInPrice(provider, model, Date.now()),
+  outputTokensMax,
 }
 
 type Parts = Awaited<ReturnType<typeof joinParts>>
@@ -58,10 +68,10 @@ async function joinParts(config: Config, masterKey: string) {
   const now = Date.now
   const makeId = monotonicFactory()
   const newId = () => makeId(now())
-  const periodOf = (budget: Budget | null, at: number): Period =>
-    budget === null
-      ? WHOLE_LIFE
-      : periodAt({ ...budget, timezone: config.timezone, weekStart: 1, dayOfMonth: 1 }, at)
+  const rules = config.budgets
+  const budgetOf = (assigned: Budget | null) => assigned ?? defaultBudget(rules, store)
+  const periodOf = (assigned: Budget | null, at: number): Period =>
+    periodAt(periodRule(budgetOf(assigned), rules), at)
 
   const store = await openStore(config, {
     periodOf,
@@ -69,24 +79,27 @@ async function joinParts(config: Config, masterKey: string) {
     newId,
     changed: (what) => accounts.changed(what, now()),
   })
-  const accounts = new Accounts({ store, periodOf })
-  const deployments = new Deployments(config.deployments, builtInPrice)
+  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds: rules.thresholds })
+  const deployments = new Deployments(config.deployments, KNOWN_MODELS)
   const snapshots = new Set(deployments.all.map(({ priceSnapshot }) => priceSnapshot))
   for (const snapshot of snapshots) if (snapshot !== null) await store.addPrice(snapshot)
   const { webhookUrl } = config
   const outbox = webhookUrl === null ? null : new Outbox({ store, url: webhookUrl, now })
 
   const commit = async (settlement: Settlement, budget: Budget | null) => {
-    const event = outbox === null ? null : spendTracked(settlement, { id: newId(), budget })
-    await store.commit(settlement, event === null ? [] : [event])
-    if (event !== null) outbox?.wake()
+    const events = outbox === null ? [] : eventsOf(settlement, { budget, newId })
+    await store.commit(settlement, events)
+    if (events.length > 0) outbox?.wake()
   }
+  const inFlight = new InFlight()
   const gateway: Gateway = {
+    inFlight,
     identifyRules: { headers: headersThatName(config) },
     deployments,
     accounts,
     isHealthy: () => store.isHealthy(),
     budgetExceededStatus: config.budgetExceededStatus,
+    rules,
     tokenizerFor,
     commit,
     now,
@@ -107,10 +120,39 @@ async function joinParts(config: Config, masterKey: string) {
     budgets: store,
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,
+    budgetOf,
+    heldInAll: () => accounts.heldInAll(),
     isReady: () => store.isHealthy(),
   })
-  return { app, store, outbox, deployments }
+  return { app, store, outbox, deployments, inFlight }
 }
+
+/** What binds a customer without a budget of its own: a tier by its id, or plain dollars. */
+function defaultBudget(
+  { defaultBudgetId, defaultMaxBudget }: BudgetRules,
+  store: Pick<Store, 'findBudget'>,
+): Budget | null {
+  if (defaultBudgetId !== null) return store.findBudget(defaultBudgetId)
+  if (defaultMaxBudget === null) return null
+  const made = { createdAt: 0, createdBy: 'config', updatedAt: 0, updatedBy: 'config' }
+  return {
+    ...NO_LIMITS,
+    ...made,
+    id: 'max_end_user_budget',
+    shared: true,
+    maxBudget: defaultMaxBudget,
+  }
+}
+
+/** A budget's period, with what it leaves to the server. */
+const periodRule = (budget: Budget | null, rules: BudgetRules): PeriodRule => ({
+  duration: budget?.duration ?? null,
+  resetAt: budget?.resetAt ?? null,
+  createdAt: budget?.createdAt ?? 0,
+  timezone: budget?.timezone ?? rules.timezone,
+  weekStart: budget?.weekStart ?? rules.weekStart,
+  dayOfMonth: budget?.dayOfMonth ?? rules.dayOfMonth,
+})
 
 /** The headers of the config whose value is the customer, in the contract's order. */
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>
@@ -148,13 +190,28 @@ function madeMasterKey({ host, databasePath }: Config): string {
   return key
 }
 
+/** How long clients may take to read that their calls were cut off. */
+const LAST_WORDS_MS = 1_000
+
+/** How long the last charges may take to be counted and written. */
+const SETTLE_MS = 10_000
+
 /** In this order: no new calls, those in flight to their end, everything written, exit 0. */
-async function stop(listener: { close(): Promise<void> }, parts: Parts, timeoutMs: number) {
-  logInfo('stopping: no new calls are taken, those in flight may finish')
-  const timeout = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), timeoutMs))
+async function stop(listener: Listener, parts: Parts, timeoutMs: number) {
+  const { inFlight } = parts
+  logInfo('stopping: no new calls are taken, those in flight may finish', { calls: inFlight.count })
   try {
-    const ended = await Promise.race([listener.close(), timeout])
-    if (ended === 'late') logWarning('calls were still in flight at the end of the shutdown time')
+    const closed = listener.close().then(() => 'closed' as const)
+    if ((await Promise.race([closed, pause(timeoutMs)])) !== 'closed') {
+      logWarning('the shutdown time is over: calls in flight are cut off', {
+        calls: inFlight.count,
+      })
+      inFlight.cutOff()
+      await Promise.race([closed, pause(LAST_WORDS_MS)])
+      listener.cut()
+    }
+    // A client that hung up has no connection any more, and still has something to pay.
+    await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     parts.outbox?.stop()
     const complete = parts.store.close()
     exit(complete ? 0 : 1)
@@ -163,3 +220,5 @@ async function stop(listener: { close(): Promise<void> }, parts: Parts, timeoutM
     exit(1)
   }
 }
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

@@ -20,6 +20,8 @@ export const demoDeployment = (timeoutMs: number): DeploymentConfig => ({
   mockResponse: null,
   price: null,
   timeoutMs,
+  region: null,
+  outputTokensMax: null,
   modelInfo: {},
   line: 0,
 })
@@ -90,6 +92,9 @@ function readDeployment(
   const extraHeaders = readHeaders(reader, params)
   const timeoutMs = readTimeoutMs(reader, reader.field(params, 'timeout'))
   const price = readPrice(reader, params, info)
+  const regionField = reader.field(info, 'region') ?? reader.field(params, 'region_name')
+  const region = reader.text(regionField)
+  const outputTokensMax = readOutputTokensMax(reader, info)
   if (modelName === null || upstream === null) return null
   return {
     // A header of each answer carries the id, so it is kept to ASCII.
@@ -100,6 +105,8 @@ function readDeployment(
     mockResponse,
     price,
     timeoutMs: timeoutMs ?? defaultTimeoutMs,
+    region: region?.toLowerCase() ?? null,
+    outputTokensMax,
     modelInfo,
     line: entry.setting.line,
   }
@@ -110,6 +117,13 @@ export function readTimeoutMs(reader: Reader, field: Field | null): number | nul
   const what = `a number of seconds from 0.001 to ${A_DAY_SECONDS}`
   const seconds = reader.number(field, what, { min: 0.001, max: A_DAY_SECONDS })
   return seconds === null ? null : Math.round(seconds * 1000)
+}
+
+/** The longest answer of the model; LiteLLM's `max_tokens` is its older name for it. */
+function readOutputTokensMax(reader: Reader, info: MapField | null): number | null {
+  const field = reader.field(info, 'max_output_tokens') ?? reader.field(info, 'max_tokens')
+  const bounds = { min: 1, max: 1e9, isWhole: true }
+  return reader.number(field, 'a whole number of tokens from 1 to 1000000000', bounds)
 }
 
 function readId(reader: Reader, info: MapField | null): string | null {

@@ -1,6 +1,7 @@
+import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
 import { demoDeployment, readDeployments, readTimeoutMs } from './deployments.ts'
-import { readGeneral, readTimezone } from './general.ts'
+import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
@@ -61,7 +62,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   const settings = {
     ...readListening(reader, flags, { general, tollgate }),
     ...readGeneral(reader, general, tollgate),
-    timezone: readTimezone(reader, litellm) ?? 'UTC',
+    budgets: readBudgetRules(reader, { litellm, tollgate }),
     deployments:
       file === null ? [demoDeployment(timeoutMs)] : readDeployments(reader, file, timeoutMs),
   }

@@ -91,6 +91,22 @@ export class Reader {
     return numberWithin(written, bounds) ?? this.wrong(field, what)
   }
 
+  flag(field: Field | null): boolean | null {
+    if (field === null) return null
+    const { setting } = field
+    const value = setting.kind === 'scalar' ? setting.value : null
+    if (typeof value === 'boolean') return value
+    return this.wrong(field, 'true or false')
+  }
+
+  /** One of some words. */
+  word<Word extends string>(field: Field | null, words: readonly Word[]): Word | null {
+    const text = this.text(field)
+    if (field === null || text === null) return null
+    const word = words.find((known) => known === text.toLowerCase())
+    return word ?? this.wrong(field, `one of ${words.join(', ')}`)
+  }
+
   /** An address as `fetch` takes it. */
   url(field: Field | null): string | null {
     const text = this.text(field)

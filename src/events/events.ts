@@ -1,6 +1,7 @@
 import type { Budget } from '../ledger/budget.ts'
-import { toDollars } from '../ledger/money.ts'
-import type { Settlement } from '../ledger/settlement.ts'
+import { dollarsText, toDollars } from '../ledger/money.ts'
+import type { LedgerRow, SettledSums, Settlement } from '../ledger/settlement.ts'
+import type { Crossing } from '../ledger/thresholds.ts'
 
 /** An event as it goes into the outbox. */
 export type CustomerEvent = {
@@ -11,43 +12,99 @@ export type CustomerEvent = {
 }
 
 /**
- * What LiteLLM's webhook tells of a charge, field for field, and after that what is ours. `spend`
- * is what this call was charged, as LiteLLM's own example shows; `total_spend` the period so far.
- * https://docs.litellm.ai/docs/proxy/alerting#webhook-spec
+ * What there is to tell of a charge: the charge itself, then what it has crossed. In the fields of
+ * LiteLLM's webhook (https://docs.litellm.ai/docs/proxy/alerting#webhook-spec) and, after those,
+ * ours. Nothing for a call without a customer, and nothing for one that was charged nothing.
  */
-export function spendTracked(
-  settlement: Settlement,
-  about: { readonly id: string; readonly budget: Budget | null },
-): CustomerEvent | null {
-  const { row, after } = settlement
-  if (row.customerId === null || after === null) return null
-  const { budget } = about
-  const spend = toDollars(row.charge)
+export function eventsOf(
+  { row, after }: Settlement,
+  about: { readonly budget: Budget | null; readonly newId: () => string },
+): CustomerEvent[] {
+  if (after === null || row.customerId === null || row.outcome === 'upstream_failed') return []
+  const told = { row, after, customerId: row.customerId, ...about }
+  return [spendTracked(told), ...after.crossed.map((crossing) => crossed(told, crossing))]
+}
+
+type Told = {
+  readonly row: LedgerRow
+  readonly after: SettledSums
+  readonly customerId: string
+  readonly budget: Budget | null
+  readonly newId: () => string
+}
+
+/** `spend` is what this call was charged, as LiteLLM's own example shows. */
+const spendTracked = (told: Told): CustomerEvent =>
+  event(told, {
+    event: 'spend_tracked',
+    spend: toDollars(told.row.charge),
+    message: `Customer spend tracked. Customer=${told.customerId}, spend=${toDollars(told.row.charge)}`,
+    projection: null,
+  })
+
+/** `spend` is that of the period, which is what has crossed something. */
+const crossed = (told: Told, crossing: Crossing): CustomerEvent =>
+  event(told, {
+    event: crossing.event,
+    spend: toDollars(told.after.account.spent),
+    message: sentence(told, crossing),
+    projection: crossing.projection,
+  })
+
+function sentence({ customerId, after, budget }: Told, { event, share }: Crossing): string {
+  const { limit, spent } = after.account
+  const spend = `Customer=${customerId}, spend=${dollarsText(spent)}`
+  const max = limit === null ? '' : `, max_budget=${dollarsText(limit)}`
+  switch (event) {
+    case 'soft_budget_crossed': {
+      const soft = budget?.softBudget ?? null
+      return `Soft budget crossed. ${spend}, soft_budget=${soft === null ? '' : dollarsText(soft)}`
+    }
+    case 'threshold_crossed':
+      return `${Math.round((share ?? 0) * 100_00) / 100} % of the budget crossed. ${spend}${max}`
+    case 'budget_crossed':
+      return `Budget crossed. ${spend}${max}`
+    case 'projected_limit_exceeded':
+      return `The budget will be crossed at the present rate. ${spend}${max}`
+  }
+}
+
+function event(
+  { row, after, customerId, budget, newId }: Told,
+  what: {
+    readonly event: string
+    readonly spend: number
+    readonly message: string
+    readonly projection: Crossing['projection']
+  },
+): CustomerEvent {
+  const id = newId()
   const body = {
-    spend,
+    spend: what.spend,
     max_budget: dollarsOrNull(budget?.maxBudget),
     soft_budget: dollarsOrNull(budget?.softBudget),
     token: null,
-    customer_id: row.customerId,
+    customer_id: customerId,
     user_id: null,
     team_id: null,
     team_alias: null,
     organization_id: null,
     user_email: null,
     key_alias: null,
-    projected_exceeded_date: null,
-    projected_spend: null,
-    event: 'spend_tracked',
+    projected_exceeded_date:
+      what.projection === null ? null : new Date(what.projection.exceededAt).toISOString(),
+    projected_spend: dollarsOrNull(what.projection?.spent),
+    event: what.event,
     event_group: 'customer',
-    event_message: `Customer spend tracked. Customer=${row.customerId}, spend=${spend}`,
-    id: about.id,
+    event_message: what.message,
+    id,
     created_at: new Date(row.settledAt).toISOString(),
     call_id: row.id,
     model: row.model,
     total_spend: toDollars(after.account.spent),
     usage: row.usage,
   }
-  return { id: about.id, customerId: row.customerId, body: JSON.stringify(body) }
+  return { id, customerId, body: JSON.stringify(body) }
 }
 
 const dollarsOrNull = (amount: Budget['maxBudget'] | undefined): number | null =>

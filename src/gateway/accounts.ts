@@ -1,33 +1,61 @@
-import { type Account, openAccount, reserve } from '../ledger/account.ts'
 import type { Budget } from '../ledger/budget.ts'
+import { NO_LIMITS } from '../ledger/budget.ts'
 import type { BudgetedCustomer, Customer } from '../ledger/customer.ts'
 import { type Nanos, plus, ZERO } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
-import { type LedgerRow, type Settlement, settleCall } from '../ledger/settlement.ts'
+import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
+import { crossings } from '../ledger/thresholds.ts'
+import type { Encode } from '../metering/tokens.ts'
+import type { Demand } from '../metering/worst-case.ts'
+import { type Hold, type LiveAccount, openLive, roll, settleOn } from './live-account.ts'
 
 /** What the accounts need of the store. */
 export type AccountStore = {
   findCustomer(id: string): BudgetedCustomer | null
   /** An unknown customer is created: its first call does that. */
   findOrOpenCustomer(id: string): BudgetedCustomer
-  findBudget(id: string): Budget | null
+  /** Charged for one model on a tab since a moment, milliseconds. */
+  spentOnModelSince(tab: number, model: string, since: number): Nanos
+}
+
+export type AccountParts = {
+  readonly store: AccountStore
+  /** The budget that binds a customer: its own, or else the server's default. */
+  readonly budgetOf: (assigned: Budget | null) => Budget | null
+  readonly periodOf: (budget: Budget | null, now: number) => Period
+  /** Shares of `max_budget` at which an event is told. */
+  readonly thresholds: readonly number[]
 }
 
 /** A customer whose calls are or were lately in flight, with its sums in memory. */
 export type LiveCustomer = {
   customer: Customer
+  /** The one that binds; null: none does. */
   budget: Budget | null
-  period: Period
-  account: Account
+  readonly main: LiveAccount
+  /** By model, for those that the budget limits by themselves. */
+  readonly models: Map<string, LiveAccount>
   totalSpent: Nanos
+  /** What was told in this period of thresholds crossed. */
+  told: readonly string[]
+  /** Those of the calls in flight. */
+  readonly reservations: Set<Reservation>
   /** Calls whose charge is not on disk yet: while there are any, it stays in memory. */
   unwritten: number
 }
 
-/** A call's place on its customer's account, from admission to settlement. */
+/** What is held for a call in flight, from admission to settlement. */
 export type Reservation = {
   readonly live: LiveCustomer
-  readonly worstCase: Nanos
+  readonly holds: readonly Hold[]
+  readonly model: string
+  worstCase: Nanos
+  /** That `worstCase` covers, over all choices. */
+  outputTokens: number
+  /** What it may come to; with a prompt that was counted, when somebody had to. */
+  demand: Demand
+  /** Counts the prompt, in place of a bound that was cheap to have; null: it is counted. */
+  counted: ((encode: Encode) => Demand) | null
 }
 
 /** Ids of customers and budgets that an operator changed. */
@@ -44,52 +72,80 @@ const LIVE_MAX = 100_000
  * ahead of the disk by what is queued for it, and never behind: every change goes through here.
  */
 export class Accounts {
-  readonly #store: AccountStore
-  readonly #periodOf: (budget: Budget | null, now: number) => Period
+  readonly #parts: AccountParts
   /** By customer id, in the order in which they were loaded. */
   readonly #live = new Map<string, LiveCustomer>()
+  /** Over all customers, for the gauge. */
+  #held = { count: 0, money: ZERO }
 
-  constructor(parts: {
-    store: AccountStore
-    periodOf: (budget: Budget | null, now: number) => Period
-  }) {
-    this.#store = parts.store
-    this.#periodOf = parts.periodOf
+  constructor(parts: AccountParts) {
+    this.#parts = parts
   }
 
-  /** The account of a call's customer, in the period that holds `now`. */
-  of(id: string, now: number): LiveCustomer {
+  /** A customer in the periods that hold `now`; null: there is none of that id. */
+  find(id: string, now: number): LiveCustomer | null {
     const known = this.#live.get(id)
-    if (known !== undefined) {
-      this.#roll(known, now)
-      return known
-    }
-    const live = this.#open(this.#store.findOrOpenCustomer(id), now)
-    if (this.#live.size >= LIVE_MAX) this.#letGo()
-    this.#live.set(id, live)
-    return live
+    if (known !== undefined) return this.#current(known, now)
+    const found = this.#parts.store.findCustomer(id)
+    return found === null ? null : this.#keep(id, found, now)
   }
 
-  /** Holds `worstCase` for a call, or returns null when the budget does not cover it. */
-  reserve(live: LiveCustomer, worstCase: Nanos): Reservation | null {
-    const account = reserve(live.account, worstCase)
-    if (account === null) return null
-    live.account = account
-    live.unwritten++
-    return { live, worstCase }
+  /** The same, and an unknown one is created. */
+  findOrOpen(id: string, now: number): LiveCustomer {
+    const known = this.#live.get(id)
+    if (known !== undefined) return this.#current(known, now)
+    return this.#keep(id, this.#parts.store.findOrOpenCustomer(id), now)
+  }
+
+  /** The accounts that a call of this model is on: the customer's, and the model's if it has one. */
+  accountsFor(live: LiveCustomer, model: string, now: number): LiveAccount[] {
+    const limits = live.budget?.modelMaxBudget?.[model]
+    if (limits === undefined) return [live.main]
+    return [live.main, live.models.get(model) ?? this.#openModel(live, model, now)]
+  }
+
+  /** Makes a reservation known whose money is held already. */
+  add(reservation: Reservation) {
+    reservation.live.reservations.add(reservation)
+    reservation.live.unwritten++
+    this.#held.count++
+    this.#held.money = plus(this.#held.money, reservation.worstCase)
+  }
+
+  /** Holds another amount for a call: less always, more only as far as each account covers it. */
+  resize(reservation: Reservation, worstCase: Nanos): boolean {
+    const more = (worstCase - reservation.worstCase) as Nanos
+    for (const { on } of reservation.holds) {
+      const { limit, spent, held } = on.account
+      if (more > 0 && limit !== null && spent + held + more > limit) return false
+    }
+    for (const { on } of reservation.holds) {
+      on.account = { ...on.account, held: plus(on.account.held, more) }
+    }
+    this.#held.money = plus(this.#held.money, more)
+    reservation.worstCase = worstCase
+    return true
   }
 
   /** Replaces a call's hold by its charge. `written` is to be called when that is on disk. */
-  settle(reservation: Reservation | null, row: LedgerRow): Settlement {
-    if (reservation === null) return settleCall(row, null)
-    const { live, worstCase } = reservation
-    this.#roll(live, row.settledAt)
-    const { account, totalSpent, period } = live
-    const sums = { account, totalSpent, periodStart: period.start }
-    const settlement = settleCall(row, { sums, worstCase })
-    live.account = settlement.after!.account
-    live.totalSpent = settlement.after!.totalSpent
-    return settlement
+  settle(reservation: Reservation | null, row: LedgerRow, tokens: number): Settlement {
+    if (reservation === null) return { row, after: null }
+    const { live, holds, worstCase, model } = reservation
+    this.#current(live, row.settledAt)
+    for (const { on, rate } of holds) {
+      settleOn(on, { held: worstCase, charge: row.charge })
+      rate?.window.settle(rate.hold, tokens)
+    }
+    // A limit of the model that was set while the call was in flight counts it as well.
+    const late = live.models.get(model)
+    if (late !== undefined && holds.every(({ on }) => on !== late)) {
+      settleOn(late, { held: ZERO, charge: row.charge })
+    }
+    live.reservations.delete(reservation)
+    live.totalSpent = plus(live.totalSpent, row.charge)
+    this.#held.count--
+    this.#held.money = (this.#held.money - worstCase) as Nanos
+    return { row, after: this.#after(live, row) }
   }
 
   written(reservation: Reservation | null) {
@@ -98,58 +154,120 @@ export class Accounts {
 
   /** What is held for a customer's calls in flight. */
   held(id: string): Nanos {
-    return this.#live.get(id)?.account.held ?? ZERO
+    return this.#live.get(id)?.main.account.held ?? ZERO
   }
 
-  /** What is held for all calls in flight; zero when there are none. */
-  heldInAll(): Nanos {
-    return this.#live.values().reduce((sum, { account }) => plus(sum, account.held), ZERO)
+  /** Reservations of all customers, and the money in them; both zero when nothing is in flight. */
+  heldInAll(): { readonly count: number; readonly money: Nanos } {
+    return this.#held
   }
 
   /** To be called in the same breath as a commit that changed these: memory follows the disk. */
   changed(what: Changed, now: number) {
     for (const id of what.customers) this.#reload(id, now)
+    const defaultId = this.#parts.budgetOf(null)?.id
     for (const id of what.budgets) {
-      for (const [customerId, { customer }] of this.#live) {
-        if (customer.budgetId === id) this.#reload(customerId, now)
+      for (const [customerId, { customer, budget }] of this.#live) {
+        const isOn = customer.budgetId === id || budget?.id === id
+        if (isOn || (budget === null && id === defaultId)) this.#reload(customerId, now)
       }
+    }
+  }
+
+  #after(live: LiveCustomer, row: LedgerRow): Settlement['after'] {
+    const { main, budget, told, totalSpent } = live
+    const { thresholds } = this.#parts
+    const crossed =
+      budget === null
+        ? []
+        : crossings(main.account, {
+            softBudget: budget.softBudget,
+            thresholds,
+            period: main.period,
+            told,
+            now: row.settledAt,
+          })
+    live.told = [...told, ...crossed.map(({ name }) => name)]
+    return {
+      account: main.account,
+      totalSpent,
+      periodStart: main.period.start,
+      crossed,
+      told: crossed.map(({ name }) => name),
+    }
+  }
+
+  #keep(id: string, found: BudgetedCustomer, now: number): LiveCustomer {
+    const { customer } = found
+    const budget = this.#parts.budgetOf(found.budget)
+    const live: LiveCustomer = {
+      customer,
+      budget,
+      main: openLive({
+        limit: budget?.maxBudget ?? null,
+        limits: budget ?? NO_LIMITS,
+        period: this.#parts.periodOf(budget, now),
+        spent: customer.spent,
+      }),
+      models: new Map(),
+      totalSpent: customer.totalSpent,
+      told: customer.told,
+      reservations: new Set(),
+      unwritten: 0,
+    }
+    if (this.#live.size >= LIVE_MAX) this.#letGo()
+    this.#live.set(id, live)
+    return live
+  }
+
+  #openModel(live: LiveCustomer, model: string, now: number): LiveAccount {
+    const account = openLive(this.#modelState(live, model, now))
+    live.models.set(model, account)
+    return account
+  }
+
+  /** Where a customer stands on a model; a model without limits of its own is not limited. */
+  #modelState({ customer, budget }: LiveCustomer, model: string, now: number) {
+    const own = budget?.modelMaxBudget?.[model]
+    const rule =
+      budget === null ? null : { ...budget, duration: own?.duration ?? null, resetAt: null }
+    const period = this.#parts.periodOf(rule, now)
+    return {
+      limit: own?.maxBudget ?? null,
+      limits: { ...NO_LIMITS, rpmLimit: own?.rpmLimit ?? null, tpmLimit: own?.tpmLimit ?? null },
+      period,
+      spent: this.#parts.store.spentOnModelSince(customer.tab, model, period.start),
     }
   }
 
   #reload(id: string, now: number) {
     const live = this.#live.get(id)
     if (live === undefined) return
-    const fresh = this.#store.findCustomer(id)
+    const fresh = this.#parts.store.findCustomer(id)
     // Deleted, or deleted and created again: calls in flight settle on the old tab they hold.
     if (fresh === null || fresh.customer.tab !== live.customer.tab) {
       this.#live.delete(id)
       return
     }
-    const { held } = live.account
-    const { customer, budget } = fresh
-    live.customer = customer
-    live.budget = budget
-    live.totalSpent = customer.totalSpent
-    live.period = this.#periodOf(budget, now)
-    live.account = { limit: budget?.maxBudget ?? null, spent: customer.spent, held }
+    const { customer } = fresh
+    const budget = this.#parts.budgetOf(fresh.budget)
+    Object.assign(live, { customer, budget, totalSpent: customer.totalSpent, told: customer.told })
+    refresh(live.main, {
+      limit: budget?.maxBudget ?? null,
+      limits: budget ?? NO_LIMITS,
+      period: this.#parts.periodOf(budget, now),
+      spent: customer.spent,
+    })
+    for (const [model, account] of live.models) refresh(account, this.#modelState(live, model, now))
   }
 
-  #open({ customer, budget }: BudgetedCustomer, now: number): LiveCustomer {
-    return {
-      customer,
-      budget,
-      period: this.#periodOf(budget, now),
-      account: openAccount(budget?.maxBudget ?? null, customer.spent),
-      totalSpent: customer.totalSpent,
-      unwritten: 0,
+  #current(live: LiveCustomer, now: number): LiveCustomer {
+    const { budget, main } = live
+    if (roll(main, now, (at) => this.#parts.periodOf(budget, at))) live.told = []
+    for (const [model, account] of live.models) {
+      roll(account, now, (at) => this.#modelState(live, model, at).period)
     }
-  }
-
-  /** A reset happens here, at the first look after it was due. What is held stays held. */
-  #roll(live: LiveCustomer, now: number) {
-    if (live.period.end === null || now < live.period.end) return
-    live.period = this.#periodOf(live.budget, now)
-    live.account = { ...live.account, spent: ZERO }
+    return live
   }
 
   #letGo() {
@@ -159,4 +277,11 @@ export class Accounts {
       if (++looked >= LIVE_MAX / 10) return
     }
   }
+}
+
+/** Brings an account up to what is on disk; what is held for calls in flight stays held. */
+function refresh(live: LiveAccount, to: Parameters<typeof openLive>[0]) {
+  live.limits = to.limits
+  live.period = to.period
+  live.account = { limit: to.limit, spent: to.spent, held: live.account.held }
 }

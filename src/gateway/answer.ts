@@ -1,11 +1,12 @@
 import { Refusal } from '../errors.ts'
 import { dollarsText } from '../ledger/money.ts'
-import type { Settlement } from '../ledger/settlement.ts'
-import { ChunkReader, deliveredText } from '../metering/chunks.ts'
+import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
+import { ChunkReader, deliveredText, eventsOf } from '../metering/chunks.ts'
 import { usageFromOpenAI } from '../metering/usage.ts'
 import type { Deployment } from './deployments.ts'
 import { answerHeaders, timedOut } from './forward.ts'
-import { type Ending, NOTHING_CAME } from './settle.ts'
+import type { Guard } from './guard.ts'
+import { type Ending, LEFT_WAITING, NOTHING_CAME } from './settle.ts'
 
 /** An upstream's answer on its way to the client. */
 type Answer = {
@@ -16,21 +17,27 @@ type Answer = {
   readonly abort: AbortController
   /** Resolves when the charge is on disk. Asked twice, it answers as the first time. */
   readonly settle: (ending: Ending) => Promise<Settlement>
+  /** Headers that tell the customer's limits by the minute. */
+  readonly limits: Readonly<Record<string, string>>
 }
 
 /** An answer in one piece: read whole, charged, then sent. Its bytes are the upstream's. */
 export async function jsonAnswer(answer: Answer, client: AbortSignal): Promise<Response> {
-  const { response, settle, deployment } = answer
+  const { response, settle, abort, deployment } = answer
   let bytes: ArrayBuffer
   let json: Record<string, unknown>
+  const late = setTimeout(() => abort.abort(timedOut(deployment)), deployment.timeoutMs)
   try {
     bytes = await response.arrayBuffer()
     json = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
     if (typeof json !== 'object' || json === null) throw new TypeError('not a JSON object')
   } catch (cause) {
-    await settle({ ...NOTHING_CAME, outcome: client.aborted ? 'client_closed' : 'upstream_failed' })
+    await settle(client.aborted ? LEFT_WAITING : NOTHING_CAME)
+    if (abort.signal.aborted) throw abort.signal.reason
     const message = `The upstream of \`${deployment.modelName}\` did not answer with whole JSON.`
     throw new Refusal('upstream_failed', message, { cause })
+  } finally {
+    clearTimeout(late)
   }
   const { row } = await settle({
     outcome: 'ok',
@@ -48,37 +55,66 @@ export async function jsonAnswer(answer: Answer, client: AbortSignal): Promise<R
  * A stream, passed on as it comes. What ends it for the client (`data: [DONE]`, or else the close)
  * waits until the charge is on disk.
  */
-export function streamAnswer(answer: Answer, options: { readonly hideUsage: boolean }): Response {
+export function streamAnswer(answer: Answer, options: StreamOptions): Response {
   const { response, settle, abort, deployment } = answer
   const upstream = (response.body ?? emptyBody()).getReader()
-  const reader = new ChunkReader(options)
-  const ending = (outcome: Ending['outcome']): Ending => ({
+  const { guard } = options
+  const reader = new ChunkReader({ hideUsage: options.hideUsage, holdsParts: guard !== null })
+  const ending = (outcome: Ending['outcome'], delivered = () => reader.delivered()): Ending => ({
     outcome,
     usage: reader.usage(),
-    delivered: () => reader.delivered(),
+    delivered,
   })
   const watch = watchIdle(deployment.timeoutMs, () => abort.abort(timedOut(deployment)))
-
   let clientLeft = false
+  let isCut = false
 
-  const next = async (
-    controller: ReadableStreamDefaultController<Uint8Array>,
-  ): Promise<boolean> => {
-    const { done, value } = await upstream.read()
-    watch.seen()
-    if (done) {
-      const rest = reader.rest()
-      await settle(ending(outcomeOf(reader)))
-      if (rest.length > 0) controller.enqueue(rest)
-      watch.stop()
-      controller.close()
+  /** Ends the stream as its provider would at its cap, before what the budget cannot pay. */
+  const cutOff = async (controller: Controller, delivered: string) => {
+    isCut = true
+    watch.stop()
+    abort.abort(new Refusal('upstream_failed', 'The answer passed what is held for it.'))
+    const { row } = await settle(ending('interrupted', () => delivered))
+    controller.enqueue(endAtCap(reader.frame(), options.hideUsage ? null : row))
+    controller.close()
+  }
+
+  /** Passes a piece on; says whether the client now has something new, or the end. */
+  const pass = async (controller: Controller, piece: Uint8Array): Promise<boolean> => {
+    const isNear = guard?.isNear(reader.deliveredBytesMax() + piece.length) ?? false
+    const before = isNear ? reader.delivered() : ''
+    const { pass, end } = reader.read(piece)
+    if (isNear && reader.usage() === null && !(await guard!.covers(reader.delivered()))) {
+      await cutOff(controller, before)
       return true
     }
-    const { pass, end } = reader.read(value)
     if (pass.length > 0) controller.enqueue(pass)
     if (end === null) return pass.length > 0
     await settle(ending('ok'))
     if (end.length > 0) controller.enqueue(end)
+    return true
+  }
+
+  /** The same for a piece of several events, of which the first may fit and the last may not. */
+  const passAll = async (controller: Controller, piece: Uint8Array): Promise<boolean> => {
+    if (!guard?.isNear(reader.deliveredBytesMax() + piece.length)) return pass(controller, piece)
+    let isNew = false
+    for (const event of eventsOf(piece)) {
+      isNew = (await pass(controller, event)) || isNew
+      if (isCut) break
+    }
+    return isNew
+  }
+
+  const next = async (controller: Controller): Promise<boolean> => {
+    const { done, value } = await upstream.read()
+    watch.seen()
+    if (!done) return passAll(controller, value)
+    const rest = reader.rest()
+    await settle(ending(outcomeOf(reader)))
+    if (rest.length > 0) controller.enqueue(rest)
+    watch.stop()
+    controller.close()
     return true
   }
 
@@ -105,10 +141,32 @@ export function streamAnswer(answer: Answer, options: { readonly hideUsage: bool
   return new Response(body, { status: response.status, headers: headersOf(answer) })
 }
 
+type StreamOptions = {
+  /** The client did not ask for the usage. */
+  readonly hideUsage: boolean
+  /** Null: no budget limits the answer. */
+  readonly guard: Guard | null
+}
+
+type Controller = ReadableStreamDefaultController<Uint8Array>
+
 /** A stream that closed in good order is whole, unless all it said was an error. */
 function outcomeOf(reader: ChunkReader): Ending['outcome'] {
   if (reader.usage() !== null || reader.hasEnded() || reader.error() === null) return 'ok'
   return reader.delivered() === '' ? 'upstream_failed' : 'interrupted'
+}
+
+/** The last events of a stream that is cut off, in the form in which OpenAI ends one at its cap. */
+function endAtCap(frame: Readonly<Record<string, unknown>>, counted: LedgerRow | null): Uint8Array {
+  const choices = [{ index: 0, delta: {}, logprobs: null, finish_reason: 'length' }]
+  const chunks: unknown[] = [{ ...frame, choices }]
+  if (counted !== null) {
+    const { input = 0, output = 0 } = counted.usage
+    const usage = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
+    chunks.push({ ...frame, choices: [], usage })
+  }
+  const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]']
+  return new TextEncoder().encode(events.map((data) => `data: ${data}\n\n`).join(''))
 }
 
 /** The last event of a stream that broke off, in the common error shape. */
@@ -120,9 +178,10 @@ function lastWords(error: unknown, { modelName }: Deployment): Uint8Array {
   return new TextEncoder().encode(`\n\ndata: ${JSON.stringify(refusal)}\n\n`)
 }
 
-function headersOf({ callId, response, deployment }: Answer): Record<string, string> {
+function headersOf({ callId, response, deployment, limits }: Answer): Record<string, string> {
   return {
     ...answerHeaders(response),
+    ...limits,
     'x-tollgate-call-id': callId,
     'x-litellm-call-id': callId,
     'x-tollgate-model-id': deployment.id,

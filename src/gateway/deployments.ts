@@ -14,14 +14,23 @@ export class Deployments {
   readonly all: readonly Deployment[]
   readonly #byModel = new Map<string, { readonly choices: Deployment[]; next: number }>()
 
-  /** `builtInPrice` is asked for a model without prices in the config. */
+  /** `known` is asked for what the config does not say of a model. */
   constructor(
     configs: readonly DeploymentConfig[],
-    builtInPrice: (provider: string, model: string) => Price | null,
+    known: {
+      readonly builtInPrice: (provider: string, model: string) => Price | null
+      readonly outputTokensMax: (provider: string, model: string) => number | null
+    },
   ) {
     this.all = configs.map((config) => {
-      const price = config.price ?? builtInPrice(config.provider, config.upstreamModel)
-      return { ...config, price, priceSnapshot: price === null ? null : JSON.stringify(price) }
+      const { provider, upstreamModel } = config
+      const price = config.price ?? known.builtInPrice(provider, upstreamModel)
+      return {
+        ...config,
+        price,
+        priceSnapshot: price === null ? null : JSON.stringify(price),
+        outputTokensMax: config.outputTokensMax ?? known.outputTokensMax(provider, upstreamModel),
+      }
     })
     for (const deployment of this.all) {
       const turn = this.#byModel.get(deployment.modelName) ?? { choices: [], next: 0 }
@@ -35,8 +44,11 @@ export class Deployments {
     return [...this.#byModel.keys()]
   }
 
-  /** The deployment whose turn it is. Throws `model_not_found`, naming the nearest served model. */
-  choose(model: string): Deployment {
+  /**
+   * The deployment whose turn it is, of those in the region if one is asked for. Throws
+   * `model_not_found`, naming the nearest served model, and `model_not_allowed` when none is there.
+   */
+  choose(model: string, region: string | null): Deployment {
     const turn = this.#byModel.get(model)
     if (turn === undefined) {
       const near = nearest(model, this.#byModel.keys())
@@ -45,9 +57,17 @@ export class Deployments {
         param: 'model',
       })
     }
-    const deployment = turn.choices[turn.next]!
-    turn.next = (turn.next + 1) % turn.choices.length
-    return deployment
+    for (let tried = 0; tried < turn.choices.length; tried++) {
+      const deployment = turn.choices[turn.next]!
+      turn.next = (turn.next + 1) % turn.choices.length
+      if (region === null || deployment.region === region.toLowerCase()) return deployment
+    }
+    throw new Refusal(
+      'model_not_allowed',
+      `The customer's calls must stay in the region \`${region}\`, and no deployment of ` +
+        `\`${model}\` states it (\`model_info.region\` in the config).`,
+      { param: 'model' },
+    )
   }
 
   #served(): string {

@@ -31,6 +31,10 @@ export function identify(
   return null
 }
 
+/** Unicode's category Cc, spelt out: `\\p{Cc}` took a fifth of the time of a whole call. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/
+
 /** An id is text of 1 to 256 characters without control characters; a number is taken as text. */
 function customerId(value: unknown, place: string): string {
   const id = typeof value === 'number' && Number.isFinite(value) ? String(value) : value
@@ -43,7 +47,7 @@ function customerId(value: unknown, place: string): string {
   if (id.length === 0) throw wrong('an empty one')
   if (id.length > ID_LENGTH_MAX) throw wrong(`${id.length} characters`)
   // Lone surrogates have no UTF-8: two such ids would be one on disk.
-  if (/\p{Cc}/u.test(id) || !id.isWellFormed()) throw wrong('a control or broken character')
+  if (CONTROL.test(id) || !id.isWellFormed()) throw wrong('a control or broken character')
   return id
 }
 

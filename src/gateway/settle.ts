@@ -2,7 +2,7 @@ import { type Nanos, ZERO } from '../ledger/money.ts'
 import type { LedgerRow, Outcome, UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
-import { NO_USAGE, type Usage } from '../metering/usage.ts'
+import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
 import type { Deployment } from './deployments.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
@@ -14,8 +14,14 @@ export type Ending = {
   readonly delivered: () => string
 }
 
-/** A call of which nothing came. */
+/** The upstream refused, or could not be reached, or answered nothing that could be used. */
 export const NOTHING_CAME: Ending = { outcome: 'upstream_failed', usage: null, delivered: () => '' }
+
+/** The client left before it was answered; the upstream has the prompt, and charges us for it. */
+export const LEFT_WAITING: Ending = { ...NOTHING_CAME, outcome: 'client_closed' }
+
+/** The client left before anything was sent upstream. */
+export const LEFT_BEFORE: Ending = { ...LEFT_WAITING, usage: NO_USAGE }
 
 /** A call as far as its row needs it. */
 export type MeteredCall = {
@@ -29,7 +35,7 @@ export type MeteredCall = {
 }
 
 /**
- * The ledger row of a call that has ended: the upstream's own usage where it sent one, else our
+ * The ledger row of a call that has ended, and its tokens of all kinds: the upstream's own usage where it sent one, else our
  * count of the prompt and of what was delivered. Nothing delivered by an upstream that failed is
  * nothing charged; a client that left has the prompt on its tab, for the upstream had read it.
  */
@@ -40,32 +46,46 @@ export async function rowOf(
     readonly now: () => number
     readonly tokenizerFor: (model: string) => Promise<Encode>
   },
-): Promise<LedgerRow> {
+): Promise<{ readonly row: LedgerRow; readonly tokens: number }> {
   const { usage, usageSource } = await usageOf(call, ending, world.tokenizerFor)
-  const { price, priceSnapshot } = call.deployment
+  const { price } = call.deployment
   const cost: Nanos = price === null ? ZERO : costOf(usage, price)
-  return {
-    id: call.id,
-    tab: call.customer?.tab ?? null,
-    customerId: call.customer?.id ?? null,
-    model: call.model,
-    deployment: call.deployment.id,
-    outcome: ending.outcome,
-    usageSource,
-    usage,
-    price: priceSnapshot,
-    cost,
-    charge: cost,
-    startedAt: call.startedAt,
-    settledAt: world.now(),
-  }
+  const counted = { outcome: ending.outcome, usageSource, usage, cost }
+  return { row: row(call, counted, world.now()), tokens: inputTokens(usage) + outputTokens(usage) }
 }
+
+/** The row of a call that could not be metered: it says that it was interrupted, and costs nothing. */
+export function unmeteredRow(
+  call: MeteredCall,
+  now: number,
+): { readonly row: LedgerRow; readonly tokens: number } {
+  const counted = { usageSource: 'none', usage: NO_USAGE, cost: ZERO } as const
+  return { row: row(call, { ...counted, outcome: 'interrupted' }, now), tokens: 0 }
+}
+
+const row = (
+  call: MeteredCall,
+  counted: Pick<LedgerRow, 'outcome' | 'usageSource' | 'usage' | 'cost'>,
+  settledAt: number,
+): LedgerRow => ({
+  id: call.id,
+  tab: call.customer?.tab ?? null,
+  customerId: call.customer?.id ?? null,
+  model: call.model,
+  deployment: call.deployment.id,
+  ...counted,
+  price: call.deployment.priceSnapshot,
+  charge: counted.cost,
+  startedAt: call.startedAt,
+  settledAt,
+})
 
 async function usageOf(
   call: MeteredCall,
   ending: Ending,
   tokenizerFor: (model: string) => Promise<Encode>,
 ): Promise<{ usage: Usage; usageSource: UsageSource }> {
+  if (ending.usage === NO_USAGE) return { usage: NO_USAGE, usageSource: 'none' }
   if (ending.usage !== null) return { usage: ending.usage, usageSource: 'upstream' }
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'

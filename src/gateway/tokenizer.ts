@@ -1,10 +1,11 @@
 import type { Encode } from '../metering/tokens.ts'
 
 /**
- * The encoder keeps words it has met, and users choose them: its default of 100,000, at half a
- * kilobyte each and their tokens, could hold a quarter of a gigabyte.
+ * How many unusual words the encoder remembers. Few, because users choose them, and because once
+ * its memory is full each word costs a walk through it: at its default of 100,000 a hostile
+ * megabyte takes many seconds, at 10,000 still two, at 1,000 a tenth of one.
  */
-const WORDS_KEPT_MAX = 10_000
+const WORDS_KEPT_MAX = 1_000
 
 /** Nothing in a text is a special token: `<|endoftext|>` from a user is text, and no error. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() }

@@ -1,6 +1,6 @@
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
-import type { Budget, Limits, ModelBudget } from '../ledger/budget.ts'
+import type { Budget, BudgetMode, Limits, ModelBudget } from '../ledger/budget.ts'
 import { fromDollars, type Nanos, toDollars } from '../ledger/money.ts'
 import { parseDuration } from '../ledger/period.ts'
 import {
@@ -17,8 +17,9 @@ import { shown } from './misfit.ts'
 /** A budget as clients write and read it, and the way between that and ours. */
 
 const Duration = NullableText({
-  description: 'How long a period is: a whole number with s, m, h, d, w or mo. Null: no reset.',
-  examples: ['30d', '1mo'],
+  description:
+    'How long a period is: a whole number with s, m, h, d, w or mo, or daily, weekly, monthly, quarterly, yearly. Null: no reset.',
+  examples: ['30d', '1mo', 'weekly'],
 })
 
 const ModelLimits = Type.Object(
@@ -74,10 +75,46 @@ const LIMITS = {
   }),
 }
 
-/** The limits as fields of a body: each may be left out. */
-export const LIMIT_FIELDS = Type.Partial(Type.Object(LIMITS)).properties
+/** What Tollgate adds to them. */
+const OWN_LIMITS = {
+  budget_mode: Type.Unsafe<BudgetMode | null>({
+    type: ['string', 'null'],
+    enum: ['strict', 'finish_last', 'soft', null],
+    description:
+      'strict: no call passes the budget. finish_last: one call may finish over. soft: look, call, charge afterwards. Null: as the server is set.',
+    examples: ['strict'],
+  }),
+  models: Type.Unsafe<string[] | null>({
+    type: ['array', 'null'],
+    items: Type.String({ minLength: 1 }),
+    description: 'The only models that may be called. Null: all.',
+    examples: [['gpt-4o-mini']],
+  }),
+  timezone: NullableText({
+    description: 'IANA zone that days, weeks and months begin in. Null: as the server is set.',
+    examples: ['Europe/Berlin'],
+  }),
+  week_start: Type.Unsafe<NonNullable<Limits['weekStart']> | null>({
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: 7,
+    description: 'Where weeks begin: 1 is Monday, 7 Sunday. Null: as the server is set.',
+    examples: [1],
+  }),
+  day_of_month: Type.Unsafe<number | null>({
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: 31,
+    description:
+      'Where months begin; the last day of a shorter month stands in. Null: as the server is set.',
+    examples: [1],
+  }),
+}
 
-type LimitFields = Partial<Type.Static<Type.TObject<typeof LIMITS>>>
+/** The limits as fields of a body: each may be left out. */
+export const LIMIT_FIELDS = Type.Partial(Type.Object({ ...LIMITS, ...OWN_LIMITS })).properties
+
+type LimitFields = Partial<Type.Static<Type.TObject<typeof LIMITS & typeof OWN_LIMITS>>>
 
 const who = {
   description: 'Who did it; the holder of the master key.',
@@ -95,6 +132,7 @@ export const BudgetSchema = Type.Object(
       examples: ['2026-11-01T09:30:00.000Z'],
     }),
     updated_by: Type.String(who),
+    ...OWN_LIMITS,
   },
   { additionalProperties: false, description: 'A reusable limit: a pricing tier.' },
 )
@@ -113,6 +151,11 @@ export function readLimits(fields: LimitFields): Partial<Limits> {
     modelMaxBudget: modelBudgets(fields.model_max_budget),
     duration: duration && checkedDuration(duration, 'budget_duration'),
     resetAt: typeof resetAt === 'string' ? parseTime(resetAt, 'budget_reset_at') : resetAt,
+    mode: fields.budget_mode,
+    models: fields.models,
+    timezone: fields.timezone && checkedZone(fields.timezone),
+    weekStart: fields.week_start,
+    dayOfMonth: fields.day_of_month,
   })
 }
 
@@ -135,6 +178,11 @@ export function budgetJson(budget: Budget, resetsAt: number | null): BudgetJson 
     created_by: budget.createdBy,
     updated_at: timeText(budget.updatedAt),
     updated_by: budget.updatedBy,
+    budget_mode: budget.mode,
+    models: budget.models === null ? null : [...budget.models],
+    timezone: budget.timezone,
+    week_start: budget.weekStart,
+    day_of_month: budget.dayOfMonth,
   }
 }
 
@@ -177,9 +225,28 @@ function checkedDuration(text: string, field: string): string {
   throw new Refusal(
     'invalid_request',
     `${field} must be a whole number with s, m, h, d, w or mo, such as 30d or 1mo, ` +
-      `got ${shown(text)}`,
+      `or daily, weekly, monthly, quarterly or yearly, got ${shown(text)}`,
     { param: field },
   )
+}
+
+/** An IANA zone; offsets such as +02:00 are none, as they know of no summer time. */
+function checkedZone(zone: string): string {
+  if (/^[A-Za-z]/.test(zone) && isZone(zone)) return zone
+  throw new Refusal(
+    'invalid_request',
+    `timezone must be an IANA time zone, such as Europe/Berlin, got ${shown(zone)}`,
+    { param: 'timezone' },
+  )
+}
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
 }
 
 const money = (amount: number | null | undefined): Nanos | null | undefined =>

@@ -10,6 +10,7 @@ import { JSON_BODY } from './json-body.ts'
 import { named, operation } from './operation.ts'
 import { plainQuery } from './query.ts'
 import { checked } from './schema.ts'
+import { notServed, requireServedIn } from './served-models.ts'
 
 /** What these routes need of the store. */
 export type BudgetStore = {
@@ -32,6 +33,8 @@ export type BudgetStore = {
 export type BudgetParts = {
   readonly budgets: BudgetStore
   resetsAt(budget: Budget): number | null
+  /** The names of the served models. */
+  models(): readonly string[]
 }
 
 /** Who holds the master key, by LiteLLM's name for it. */
@@ -121,6 +124,7 @@ export function budgetRoutes(parts: BudgetParts) {
       '/new',
       async ({ body }) => {
         const limits = readLimits(body)
+        requireServedIn(limits, parts.models())
         const id = body.budget_id ?? ulid()
         return json(await budgets.createBudget({ id, limits, createdBy: OPERATOR }))
       },
@@ -132,14 +136,17 @@ export function budgetRoutes(parts: BudgetParts) {
           summary: 'Make a budget',
           description: 'A limit that many customers can be on: a pricing tier.',
           answer: answerBudget,
-          refusals: [budgetExists, negative],
+          refusals: [budgetExists, negative, notServed('gpt-9', ['demo'], 'models')],
         }),
       },
     )
     .post(
       '/update',
-      async ({ body }) =>
-        json(await budgets.updateBudget(body.budget_id, readLimits(body), OPERATOR)),
+      async ({ body }) => {
+        const limits = readLimits(body)
+        requireServedIn(limits, parts.models())
+        return json(await budgets.updateBudget(body.budget_id, limits, OPERATOR))
+      },
       {
         parse: JSON_BODY,
         body: BudgetChange,

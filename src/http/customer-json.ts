@@ -117,9 +117,13 @@ export type CustomerJson = Type.Static<typeof CustomerSchema>
 export type Tab = {
   held(id: string): Nanos
   resetsAt(budget: Budget): number | null
+  /** The budget that binds: its own, or the server's default for those without one. */
+  budgetOf(assigned: Budget | null): Budget | null
 }
 
-export function customerJson({ customer, budget }: BudgetedCustomer, tab: Tab): CustomerJson {
+export function customerJson(of: BudgetedCustomer, tab: Tab): CustomerJson {
+  const { customer } = of
+  const budget = tab.budgetOf(of.budget)
   const resetsAt = budget === null ? null : tab.resetsAt(budget)
   return {
     user_id: customer.id,

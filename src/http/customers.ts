@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import * as Type from 'typebox'
-import { nearest, Refusal } from '../errors.ts'
+import { Refusal } from '../errors.ts'
 import type { Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer, Profile } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
@@ -25,6 +25,7 @@ import { JSON_BODY } from './json-body.ts'
 import { named, operation } from './operation.ts'
 import { plainQuery } from './query.ts'
 import { checked } from './schema.ts'
+import { notServed, requireServed, requireServedIn } from './served-models.ts'
 
 export type NewCustomer = {
   readonly id: string
@@ -121,20 +122,6 @@ const misspelt = new Refusal(
   },
 )
 
-const notServed = (model: string, served: readonly string[]) => {
-  const meant = nearest(model, served)
-  const hint = meant === null ? '' : `; did you mean ${meant}?`
-  return new Refusal(
-    'unprocessable',
-    `default_model ${model} is not served; served are ${served.join(', ')}${hint}`,
-    { param: 'default_model' },
-  )
-}
-
-function requireServed(model: string | null | undefined, served: readonly string[]) {
-  if (typeof model === 'string' && !served.includes(model)) throw notServed(model, served)
-}
-
 /** As Python prints text in a list: scripts may match on LiteLLM's message. */
 const quoted = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`
 
@@ -153,7 +140,8 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
       '/new',
       async ({ body }) => {
         const { profile, limits, spent } = readCustomerChange(body)
-        requireServed(profile.defaultModel, parts.models())
+        requireServed([profile.defaultModel], parts.models())
+        requireServedIn(limits ?? {}, parts.models())
         // Limits of null alone are LiteLLM's way of saying "none": no budget is made of them.
         const own = limits !== null && limitsAnything(limits) ? limits : null
         return json(
@@ -197,7 +185,8 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
       '/update',
       async ({ body }) => {
         const change = readCustomerChange(body)
-        requireServed(change.profile.defaultModel, parts.models())
+        requireServed([change.profile.defaultModel], parts.models())
+        requireServedIn(change.limits ?? {}, parts.models())
         return json(await customers.updateCustomer(body.user_id, change))
       },
       {

@@ -8,10 +8,12 @@ import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
 import { failureResponse } from './failures.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
+import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 
 export type ServerParts = Omit<CustomerParts, 'models'> &
-  BudgetParts &
+  Omit<BudgetParts, 'models'> &
+  MetricParts &
   ModelParts &
   HealthParts & {
     readonly masterKey: string
@@ -29,7 +31,7 @@ export function server(parts: ServerParts): AnyElysia {
   const callPaths = parts.calls.routes.map((route) => route.path)
   const unguarded = new Set([...HEALTH_PATHS, ...DOCS_PATHS, ...callPaths])
   const served = [...new Set(parts.deployments.map((deployment) => deployment.modelName))]
-  const customerParts = { ...parts, models: () => served }
+  const withModels = { ...parts, models: () => served }
 
   // `standardHostname: false`: else Elysia looks for the path from the 11th character on, and with
   // a `Host` of three letters finds another one than the route's; the guard must not be misled.
@@ -41,11 +43,12 @@ export function server(parts: ServerParts): AnyElysia {
       if (!unguarded.has(pathOf(request.url))) requireMasterKey(request.headers, keyDigest)
     })
     .use(parts.calls)
-    .use(customerRoutes(customerParts, '/customer'))
-    .use(customerRoutes(customerParts, '/end_user'))
-    .use(budgetRoutes(parts))
+    .use(customerRoutes(withModels, '/customer'))
+    .use(customerRoutes(withModels, '/end_user'))
+    .use(budgetRoutes(withModels))
     .use(modelRoutes(parts))
     .use(healthRoutes(parts))
+    .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
   return app
 }

@@ -36,6 +36,8 @@ export type Customer = Profile & {
   readonly totalSpent: Nanos
   /** Milliseconds since the epoch at which the current period began; 0 when it has no start. */
   readonly periodStart: number
+  /** Names of the thresholds that were told in this period (`ledger/thresholds.ts`). */
+  readonly told: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
 }

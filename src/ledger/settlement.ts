@@ -1,6 +1,7 @@
-import { type Account, settle } from './account.ts'
+import type { Account } from './account.ts'
 import type { Customer } from './customer.ts'
-import { type Nanos, plus, ZERO } from './money.ts'
+import { type Nanos, ZERO } from './money.ts'
+import type { Crossing } from './thresholds.ts'
 
 /** How a call ended. A `correction` is no call: an operator put the spend right. */
 export type Outcome = 'ok' | 'interrupted' | 'client_closed' | 'upstream_failed' | 'correction'
@@ -42,30 +43,15 @@ export type Settlement = {
   readonly after: SettledSums | null
 }
 
+/** A customer's sums once a call is in them. */
 export type SettledSums = {
+  /** That of the period which holds `row.settledAt`: a call counts in the period it settles in. */
   readonly account: Account
   readonly totalSpent: Nanos
   readonly periodStart: number
-}
-
-/**
- * Settles a call on its customer's account. A call in flight over a reset counts in the period in
- * which it settles: `account` is that of the period which holds `row.settledAt`.
- */
-export function settleCall(
-  row: LedgerRow,
-  before: { readonly sums: SettledSums; readonly worstCase: Nanos } | null,
-): Settlement {
-  if (before === null) return { row, after: null }
-  const { sums, worstCase } = before
-  return {
-    row,
-    after: {
-      account: settle(sums.account, { worstCase, charge: row.charge }),
-      totalSpent: plus(sums.totalSpent, row.charge),
-      periodStart: sums.periodStart,
-    },
-  }
+  /** What is now worth telling, and under which names it is remembered as told. */
+  readonly crossed: readonly Crossing[]
+  readonly told: readonly string[]
 }
 
 /**

@@ -30,6 +30,9 @@ export type Reading = {
  */
 export class ChunkReader {
   readonly #hideUsage: boolean
+  readonly #holdsParts: boolean
+  /** The first chunk that was JSON, without what is particular to it. */
+  #frame: Readonly<Record<string, unknown>> | null = null
   /** The event that is not yet whole. */
   #open: Uint8Array = NOTHING
   /** How many bytes of `#open` have passed already. */
@@ -39,10 +42,17 @@ export class ChunkReader {
   #undigested: string[] = []
   #undigestedChars = 0
   #delivered = ''
+  #deliveredBytes = 0
+  /** Bytes of an event that are not text, the fewest seen; what an unparsed one has at least. */
+  #frameBytes = Number.POSITIVE_INFINITY
+  /** No fewer than the bytes of text in the undigested events. */
+  #undigestedBytes = 0
   #error: string | null = null
 
-  constructor(options: { readonly hideUsage: boolean }) {
+  /** With `holdsParts` an event passes only when it is whole, so that the stream can be ended. */
+  constructor(options: { readonly hideUsage: boolean; readonly holdsParts?: boolean }) {
     this.#hideUsage = options.hideUsage
+    this.#holdsParts = options.hideUsage || options.holdsParts === true
   }
 
   read(piece: Uint8Array): Reading {
@@ -92,6 +102,17 @@ export class ChunkReader {
     return this.#delivered
   }
 
+  /** No fewer than the bytes of `delivered()`, without parsing what has not been parsed. */
+  deliveredBytesMax(): number {
+    return this.#deliveredBytes + this.#undigestedBytes
+  }
+
+  /** What every chunk of the stream has: its id, model and so on, for a chunk of our own. */
+  frame(): Readonly<Record<string, unknown>> {
+    this.#digest()
+    return this.#frame ?? {}
+  }
+
   /** The message of an error that the upstream sent inside the stream, or null. */
   error(): string | null {
     this.#digest()
@@ -100,7 +121,7 @@ export class ChunkReader {
 
   /** How far a piece may pass whose last event, from `from` on, is not yet whole. */
   #passUpTo(text: string, { from, passed }: { from: number; passed: number }): number {
-    if (this.#hideUsage) return from
+    if (this.#holdsParts) return from
     // This may become `data: [DONE]`, which waits for the charge.
     const mayBeEnd = /^data:\s*(\[|$)/.test(text.slice(from, from + 16))
     return mayBeEnd ? Math.max(from, passed) : text.length
@@ -131,6 +152,8 @@ export class ChunkReader {
     }
     this.#undigested.push(data)
     this.#undigestedChars += data.length
+    const frame = Number.isFinite(this.#frameBytes) ? this.#frameBytes : 0
+    this.#undigestedBytes += Math.max(1, data.length - frame)
     if (this.#undigestedChars > UNDIGESTED_CHARS_MAX) this.#digest()
     return 'other'
   }
@@ -140,13 +163,34 @@ export class ChunkReader {
     for (const data of this.#undigested) {
       const json = parse(data)
       if (json === null) continue
-      parts.push(deliveredText(json))
+      if (this.#frame === null) {
+        const { choices, usage, obfuscation, ...frame } = json
+        this.#frame = frame
+      }
+      const text = deliveredText(json)
+      parts.push(text)
+      const bytes = Buffer.byteLength(text)
+      this.#deliveredBytes += bytes
+      if (bytes > 0) this.#frameBytes = Math.min(this.#frameBytes, data.length - bytes)
       this.#error ??= errorMessage(json)
     }
     this.#delivered += parts.join('')
     this.#undigested = []
     this.#undigestedChars = 0
+    this.#undigestedBytes = 0
   }
+}
+
+/** The events of a piece, each by itself; the last may be a part of one. */
+export function eventsOf(piece: Uint8Array): Uint8Array[] {
+  const text = latin1(piece)
+  const events: Uint8Array[] = []
+  let from = 0
+  for (let to = eventEnd(text, from); to !== -1; to = eventEnd(text, from)) {
+    events.push(piece.subarray(from, to))
+    from = to
+  }
+  return from === piece.length ? events : [...events, piece.subarray(from)]
 }
 
 /** The text that an answer or a chunk of one hands to the client, over all its choices. */

@@ -17,9 +17,8 @@ export function costOf(usage: Usage, price: Price): Nanos {
   let total = 0
   for (const kind of KINDS) total += usage[kind] * rates[kind]
   if (total > Number.MAX_SAFE_INTEGER) return largeCostOf(usage, rates)
-  // A quotient may lose its fraction to rounding where the remainder does not.
-  const rest = total % TOKENS_PER_RATE
-  return nanos((total - rest) / TOKENS_PER_RATE + (rest > 0 ? 1 : 0))
+  // Below 2^53 / 10^6 a double's step is under two millionths: no remainder is rounded away.
+  return nanos(Math.ceil(total / TOKENS_PER_RATE))
 }
 
 /** The rates of the highest tier that the call's input reaches. */

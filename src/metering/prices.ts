@@ -56,6 +56,9 @@ const NOT_FOR_TOKENS = [
   'input_text_messages_kcount',
 ]
 
+/** Models of sound; the data has some without its price, which is many times that of text. */
+const AUDIO_MODEL = /-audio|realtime/
+
 /** The simulated upstream's: made up, so that a first call shows what a call costs. */
 const DEMO_PRICE: Price = {
   rates: completed({ input: nanos(3_000_000_000), output: nanos(15_000_000_000) }),
@@ -122,6 +125,7 @@ export function builtInPrice(
   if (published === null) return null
   const { name, prices } = published
   if (NOT_FOR_TOKENS.some((key) => prices[key] !== undefined)) return null
+  if (AUDIO_MODEL.test(name) && prices[PUBLISHED_KEYS.inputAudio] === undefined) return null
   const rates = publishedRates(prices, 0)
   if (rates === null) return null
   const tiers = tierStarts(prices).map((inputTokensAbove) => {

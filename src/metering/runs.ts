@@ -31,9 +31,11 @@ export function splitLongRuns(text: string): string[] {
   let signBytes = 0
   for (let at = 0; at < text.length; ) {
     const code = text.charCodeAt(at)
-    const isPair = code >= 0xd800 && code < 0xdc00 && at + 1 < text.length
+    const isHigh = code >= 0xd800 && code < 0xdc00
+    const whole = isHigh ? (text.codePointAt(at) as number) : code
+    const isPair = whole > 0xffff
     const bytes = isPair ? 4 : bytesOf(code)
-    const kind = isPair ? classOf(text.codePointAt(at) as number) : knownClassOf(code)
+    const kind = isPair ? classOf(whole) : knownClassOf(code)
     letterBytes = (kind & LETTER) === 0 ? 0 : letterBytes + bytes
     signBytes = (kind & SIGN) === 0 ? 0 : signBytes + bytes
     at += isPair ? 2 : 1

@@ -103,11 +103,11 @@ function countPart(part: Json, count: Encode): number {
     const isLow = objectOf(part['image_url'])['detail'] === 'low'
     return text + TOKENS_PER_IMAGE + (isLow ? 0 : TILES_MAX * TOKENS_PER_TILE)
   }
-  const audio = objectOf(part['input_audio'])
-  const audioTokens =
-    bytesOf(audio['data']) / (audio['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN)
-  const fileTokens = bytesOf(objectOf(part['file'])['file_data']) / FILE_BYTES_PER_TOKEN
-  return text + Math.ceil(audioTokens) + Math.ceil(fileTokens)
+  const sound = objectOf(part['input_audio'])
+  const bytesPerToken = sound['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN
+  const soundTokens = Math.ceil(bytesOf(sound['data']) / bytesPerToken)
+  const fileBytes = bytesOf(objectOf(part['file'])['file_data'])
+  return text + soundTokens + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
 }
 
 function countTexts(texts: readonly unknown[], count: Encode): number {

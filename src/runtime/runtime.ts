@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 /** Only this folder knows which runtime it is on. Deno also offers `node:` modules, as Bun does. */
 type DenoGlobal = {
   serve(
-    options: { port: number; hostname: string; onListen(): void },
+    options: { port: number; hostname: string; signal: AbortSignal; onListen(): void },
     handler: (request: Request) => Response | Promise<Response>,
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> }
   addSignalListener(signal: 'SIGINT' | 'SIGTERM', listener: () => void): void
@@ -18,7 +18,7 @@ export const isDeno = deno !== undefined
 type Listenable = {
   fetch(request: Request): Response | Promise<Response>
   listen(
-    options: { port: number; hostname: string; idleTimeout: number },
+    options: { port: number; hostname: string; idleTimeout: number; reusePort: boolean },
     ready: () => void,
   ): unknown
   readonly server: { readonly port?: number | undefined; stop(abrupt?: boolean): unknown } | null
@@ -28,6 +28,8 @@ export type Listener = {
   readonly port: number
   /** Takes no new connections; resolves when the open ones are done with. */
   close(): Promise<void>
+  /** Drops the connections that are still open. */
+  cut(): void
 }
 
 /**
@@ -37,19 +39,54 @@ export type Listener = {
  */
 export async function listen(
   app: Listenable,
+  at: { host: string; port: number },
+): Promise<Listener> {
+  try {
+    return deno === undefined ? await listenOnBun(app, at) : listenOnDeno(deno, app, at)
+  } catch (cause) {
+    throw new Error(`could not listen on ${at.host}:${at.port}: ${whyNot(cause)}`, { cause })
+  }
+}
+
+function listenOnDeno(
+  deno: DenoGlobal,
+  app: Listenable,
+  { host, port }: { host: string; port: number },
+): Listener {
+  const cut = new AbortController()
+  const options = { port, hostname: host, signal: cut.signal, onListen: () => {} }
+  const server = deno.serve(options, app.fetch)
+  return { port: server.addr.port, close: () => server.shutdown(), cut: () => cut.abort() }
+}
+
+async function listenOnBun(
+  app: Listenable,
   { host, port }: { host: string; port: number },
 ): Promise<Listener> {
-  if (deno !== undefined) {
-    const server = deno.serve({ port, hostname: host, onListen: () => {} }, app.fetch)
-    return { port: server.addr.port, close: () => server.shutdown() }
-  }
-  // 0: a model may think for minutes between two bytes; our own time-outs watch the upstream.
-  await new Promise<void>((resolve) =>
-    app.listen({ port, hostname: host, idleTimeout: 0 }, resolve),
-  )
+  // `idleTimeout`: a model may think for minutes between two bytes; our own time-outs watch the
+  // upstream. `reusePort`: with Elysia's default, true, a second server takes the same port
+  // without a word, and the kernel deals each of them a share of the calls.
+  const options = { port, hostname: host, idleTimeout: 0, reusePort: false }
+  await new Promise<void>((resolve) => app.listen(options, resolve))
   const server = app.server
-  if (server?.port === undefined) throw new Error(`could not listen on ${host}:${port}`)
-  return { port: server.port, close: async () => void (await server.stop()) }
+  if (server?.port === undefined) throw new Error('the runtime names no port')
+  return {
+    port: server.port,
+    close: async () => void (await server.stop()),
+    cut: () => void server.stop(true),
+  }
+}
+
+/** The reasons that an operator can do something about, by the names that the runtimes have. */
+function whyNot(cause: unknown): string {
+  const { name, code, message } = cause as { name?: string; code?: string; message?: string }
+  if (code === 'EADDRINUSE' || name === 'AddrInUse') {
+    return 'another process has that port. Name another with --port N, or stop that one.'
+  }
+  if (code === 'EACCES' || name === 'PermissionDenied') {
+    return 'this user may not have that port. Name one above 1023 with --port N.'
+  }
+  return message ?? String(cause)
 }
 
 /** Calls `stop` at the first SIGTERM or SIGINT. */

@@ -1,5 +1,11 @@
 import { Refusal } from '../errors.ts'
-import { type Budget, type Limits, type ModelBudget, NO_LIMITS } from '../ledger/budget.ts'
+import {
+  type Budget,
+  type BudgetMode,
+  type Limits,
+  type ModelBudget,
+  NO_LIMITS,
+} from '../ledger/budget.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 
@@ -14,15 +20,14 @@ export type BudgetTable = {
   remove(budget: Budget, force: boolean): void
 }
 
+/** A place for each column. */
+const PLACES = Array.from({ length: 19 }, (_, index) => `?${index + 1}`).join(', ')
+
 export function budgetTable(database: Database): BudgetTable {
   const find = database.prepare('SELECT * FROM budgets WHERE id = ?1')
   const list = database.prepare('SELECT * FROM budgets WHERE shared = 1 ORDER BY created_at, id')
-  const insert = database.prepare(
-    'INSERT INTO budgets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)',
-  )
-  const replace = database.prepare(
-    'REPLACE INTO budgets VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)',
-  )
+  const insert = database.prepare(`INSERT INTO budgets VALUES (${PLACES})`)
+  const replace = database.prepare(`REPLACE INTO budgets VALUES (${PLACES})`)
   const remove = database.prepare('DELETE FROM budgets WHERE id = ?1')
   const count = database.prepare(
     'SELECT count(*) AS n FROM customers WHERE budget_id = ?1 AND deleted_at IS NULL',
@@ -94,6 +99,11 @@ function toRow(budget: Budget): SqlValue[] {
     budget.modelMaxBudget === null ? null : JSON.stringify(budget.modelMaxBudget),
     budget.duration,
     budget.resetAt,
+    budget.mode,
+    budget.models === null ? null : JSON.stringify(budget.models),
+    budget.timezone,
+    budget.weekStart,
+    budget.dayOfMonth,
     budget.createdAt,
     budget.createdBy,
     budget.updatedAt,
@@ -103,6 +113,7 @@ function toRow(budget: Budget): SqlValue[] {
 
 function fromRow(row: SqlRow): Budget {
   const models = row['model_max_budget'] as string | null
+  const list = row['models'] as string | null
   return {
     id: row['id'] as string,
     shared: row['shared'] === 1,
@@ -114,6 +125,11 @@ function fromRow(row: SqlRow): Budget {
     modelMaxBudget: models === null ? null : (JSON.parse(models) as Record<string, ModelBudget>),
     duration: row['duration'] as string | null,
     resetAt: row['reset_at'] as number | null,
+    mode: row['mode'] as BudgetMode | null,
+    models: list === null ? null : (JSON.parse(list) as string[]),
+    timezone: row['timezone'] as string | null,
+    weekStart: row['week_start'] as Budget['weekStart'],
+    dayOfMonth: row['day_of_month'] as number | null,
     createdAt: row['created_at'] as number,
     createdBy: row['created_by'] as string,
     updatedAt: row['updated_at'] as number,

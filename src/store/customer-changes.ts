@@ -45,10 +45,12 @@ export function customerChanges(parts: {
   readonly newId: () => string
 }): CustomerChanges {
   const { customers, budgets, ledger, periodOf, newId } = parts
+  const correct = corrector(parts)
 
   const make = (id: string, profile: Partial<Profile>): Customer => {
     const now = parts.now()
-    const sums = { spent: ZERO, totalSpent: ZERO, periodStart: periodOf(null, now).start }
+    const periodStart = periodOf(null, now).start
+    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [] }
     const tab = customers.nextTab()
     return { ...NEW_PROFILE, ...profile, tab, id, ...sums, createdAt: now, updatedAt: now }
   }
@@ -65,8 +67,10 @@ export function customerChanges(parts: {
     customers.replaceProfile(customer)
     dropOwnBudget(known.budget, budget)
     const { start } = periodOf(budget, now)
-    const sums = { spent: ledger.spentSince(customer.tab, start), periodStart: start }
-    return { customer: correct({ ...customer, ...sums }, change.spent, now), budget }
+    const told = start === customer.periodStart ? customer.told : []
+    const spent = ledger.spentSince(customer.tab, start)
+    const current = { ...customer, spent, periodStart: start, told }
+    return { customer: correct(current, { spent: change.spent, now }), budget }
   }
 
   /** The budget that binds after a change. Own limits start from those that bind now. */
@@ -96,14 +100,6 @@ export function customerChanges(parts: {
 
   const dropOwnBudget = (before: Budget | null, after: Budget | null) => {
     if (before !== null && !before.shared && before.id !== after?.id) budgets.remove(before, true)
-  }
-
-  /** Brings the spend to what the operator says it is, by a row like any other. */
-  const correct = (customer: Customer, spent: Nanos | null, now: number): Customer => {
-    if (spent === null || spent === customer.spent) return customer
-    const difference = minus(spent, customer.spent)
-    ledger.book(correction(customer, { id: newId(), difference, now }), customer.periodStart)
-    return { ...customer, spent, totalSpent: plus(customer.totalSpent, difference) }
   }
 
   const find = (id: string) => customers.find(id, parts.now())
@@ -138,6 +134,27 @@ export function customerChanges(parts: {
         customers.insert(customer)
         return { customer, budget: null }
       }),
+  }
+}
+
+/** Brings the spend to what the operator says it is, by a row like any other. */
+function corrector({
+  ledger,
+  newId,
+}: {
+  readonly ledger: LedgerTable
+  readonly newId: () => string
+}) {
+  return (
+    customer: Customer,
+    to: { readonly spent: Nanos | null; readonly now: number },
+  ): Customer => {
+    const { spent, now } = to
+    if (spent === null || spent === customer.spent) return customer
+    const difference = minus(spent, customer.spent)
+    const row = correction(customer, { id: newId(), difference, now })
+    ledger.book(row, { periodStart: customer.periodStart, told: [] })
+    return { ...customer, spent, totalSpent: plus(customer.totalSpent, difference) }
   }
 }
 

@@ -53,7 +53,8 @@ export function customerTable(
 ): CustomerTable {
   const find = database.prepare('SELECT * FROM customers WHERE id = ?1 AND deleted_at IS NULL')
   const insert = database.prepare(
-    'INSERT INTO customers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL)',
+    `INSERT INTO customers VALUES
+      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '[]', ?12, ?13, NULL)`,
   )
   const replaceProfile = database.prepare(`
     UPDATE customers SET alias = ?2, blocked = ?3, allowed_model_region = ?4, default_model = ?5,
@@ -69,7 +70,7 @@ export function customerTable(
     const { start } = parts.periodOf(budget, now)
     if (start === customer.periodStart) return { customer, budget }
     const spent = parts.ledger.spentSince(customer.tab, start)
-    return { customer: { ...customer, spent, periodStart: start }, budget }
+    return { customer: { ...customer, spent, periodStart: start, told: [] }, budget }
   }
 
   return {
@@ -163,6 +164,7 @@ function fromRow(row: SqlRow): Customer {
     spent: row['spent'] as Nanos,
     totalSpent: row['total_spent'] as Nanos,
     periodStart: row['period_start'] as number,
+    told: JSON.parse(row['told'] as string) as string[],
     createdAt: row['created_at'] as number,
     updatedAt: row['updated_at'] as number,
   }

@@ -4,6 +4,15 @@ import { type Database, isDiskTrouble } from '../runtime/sqlite.ts'
 /** How long to wait after a failed commit before the next try, milliseconds. */
 const RETRY_MS = 500
 
+/** Turns of the event loop that a commit may wait for more to queue up. */
+const TURNS_MAX = 4
+
+/**
+ * How many turns to wait, after a commit of so many entries. One entry: nobody else is here, so
+ * none. More: others are, and a commit for all costs little more than one for the first.
+ */
+const turnsAfter = (entries: number) => Math.min(entries - 1, TURNS_MAX)
+
 type Entry = {
   readonly write: () => unknown
   readonly committed: ((result: never) => void) | undefined
@@ -41,11 +50,19 @@ export function startFlush(database: Database): Flush {
   let scheduled = false
   let healthy = true
   let stopped = false
+  let turns = 0
+
+  /** Lets pass as many turns of the event loop as are worth waiting for, then commits. */
+  const wait = () => {
+    if (turns-- > 0) setImmediate(wait)
+    else run()
+  }
 
   const run = () => {
     scheduled = false
     if (queue.length === 0) return
     const entries = queue
+    turns = turnsAfter(entries.length)
     queue = []
     try {
       transaction(entries)
@@ -67,7 +84,7 @@ export function startFlush(database: Database): Flush {
         queue.push({ write, committed, resolve, reject } as Entry)
         if (scheduled) return
         scheduled = true
-        setImmediate(run)
+        setImmediate(wait)
       })
     },
     now() {

@@ -5,15 +5,19 @@ import type { Database } from '../runtime/sqlite.ts'
 
 /** The ledger in the database. `book` is called inside a transaction of the flush loop. */
 export type LedgerTable = {
-  /** Adds a row, and its charge to the customer's sums. */
-  book(row: LedgerRow, periodStart: number): void
+  /** Adds a row, and its charge to the customer's sums, with what is told because of it. */
+  book(row: LedgerRow, period: BookedPeriod): void
   /** What was charged on a tab since `since`, milliseconds: the truth behind a cached `spent`. */
   spentSince(tab: number, since: number): Nanos
+  spentOnModelSince(tab: number, model: string, since: number): Nanos
   /** Adds a set of prices, and answers its number. */
   addPrice(snapshot: string): number
   /** Saves the search for a set of prices whose number is on disk. */
   rememberPrice(snapshot: string, id: number): void
 }
+
+/** The period that a charge counts in, and the thresholds newly told in it. */
+export type BookedPeriod = { readonly periodStart: number; readonly told: readonly string[] }
 
 export function ledgerTable(database: Database): LedgerTable {
   const insert = database.prepare(
@@ -28,9 +32,16 @@ export function ledgerTable(database: Database): LedgerTable {
     UPDATE customers SET
       spent = CASE WHEN period_start = ?2 THEN spent + ?3
         ELSE (SELECT coalesce(sum(charge), 0) FROM ledger WHERE tab = ?1 AND settled_at >= ?2) END,
+      told = CASE WHEN period_start = ?2 THEN told ELSE '[]' END,
       total_spent = total_spent + ?3,
       period_start = ?2
     WHERE tab = ?1`)
+  const tell = database.prepare(
+    "UPDATE customers SET told = json_insert(told, '$[#]', ?2) WHERE tab = ?1",
+  )
+  const spentOnModel = database.prepare(`
+    SELECT coalesce(sum(charge), 0) AS spent FROM ledger
+    WHERE tab = ?1 AND settled_at >= ?2 AND model = ?3`)
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
@@ -44,7 +55,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const priceId = (snapshot: string) => remembered.get(snapshot) ?? addPrice(snapshot)
 
   return {
-    book(row, periodStart) {
+    book(row, { periodStart, told }) {
       insert.run(
         row.id,
         row.tab,
@@ -60,10 +71,14 @@ export function ledgerTable(database: Database): LedgerTable {
         row.startedAt,
         row.settledAt,
       )
-      if (row.tab !== null) charge.run(row.tab, periodStart, row.charge)
+      if (row.tab === null) return
+      charge.run(row.tab, periodStart, row.charge)
+      for (const name of told) tell.run(row.tab, name)
     },
     addPrice,
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
+    spentOnModelSince: (tab, model, since) =>
+      spentOnModel.get(tab, since, model)?.['spent'] as Nanos,
     spentSince: (tab, since) => spentSince.get(tab, since)?.['spent'] as Nanos,
   }
 }

@@ -22,6 +22,11 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         model_max_budget TEXT,
         duration TEXT,
         reset_at INTEGER,
+        mode TEXT,
+        models TEXT,
+        timezone TEXT,
+        week_start INTEGER,
+        day_of_month INTEGER,
         created_at INTEGER NOT NULL,
         created_by TEXT NOT NULL,
         updated_at INTEGER NOT NULL,
@@ -41,6 +46,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         spent INTEGER NOT NULL,
         total_spent INTEGER NOT NULL,
         period_start INTEGER NOT NULL,
+        told TEXT NOT NULL,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
         deleted_at INTEGER
@@ -77,8 +83,8 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         started_at INTEGER NOT NULL,
         settled_at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
-      -- A customer's spend since any moment, from the index alone.
-      CREATE INDEX ledger_by_tab ON ledger (tab, settled_at, charge);
+      -- A customer's spend since any moment, in all or on a model, from the index alone.
+      CREATE INDEX ledger_by_tab ON ledger (tab, settled_at, charge, model);
 
       -- Events not yet delivered; a delivered one is deleted. due_at is null while an earlier event
       -- of the same customer is still there, so that finding what is due costs the same however

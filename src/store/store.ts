@@ -1,5 +1,6 @@
 import type { Budget, Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
+import type { Nanos } from '../ledger/money.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { type Database, openDatabase } from '../runtime/sqlite.ts'
 import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
@@ -31,6 +32,9 @@ export type StoreOptions = {
     readonly budgets: readonly string[]
   }) => void
 }
+
+/** Of a call that is on nobody's tab. */
+const NO_PERIOD = { periodStart: 0, told: [] }
 
 /**
  * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
@@ -87,7 +91,7 @@ export class Store {
   commit(settlement: Settlement, events: readonly OutboxEvent[]): Promise<void> {
     const { row, after } = settlement
     return this.#flush.enqueue(() => {
-      this.#ledger.book(row, after?.periodStart ?? 0)
+      this.#ledger.book(row, after ?? NO_PERIOD)
       for (const event of events) this.#outbox.add(event, row.settledAt)
     })
   }
@@ -117,6 +121,11 @@ export class Store {
 
   findCustomer(id: string): BudgetedCustomer | null {
     return this.#customers.find(id, this.#options.now())
+  }
+
+  /** Charged for one model on a tab since a moment, milliseconds. */
+  spentOnModelSince(tab: number, model: string, since: number): Nanos {
+    return this.#ledger.spentOnModelSince(tab, model, since)
   }
 
   listCustomers(query: ListQuery): { customers: readonly BudgetedCustomer[]; total: number } {

@@ -1,5 +1,6 @@
--- What wrk sends: chat completions of a hundred customers in turn. Arguments: the key, "plain" or
--- "streamed", and what the customers' ids begin with. The last line it prints is JSON, for wrk.ts.
+-- What wrk sends: chat completions of a hundred customers in turn. Arguments: the key, "plain",
+-- "streamed" or "burst", and what the customers' ids begin with. The last line it prints is JSON,
+-- for wrk.ts.
 
 local CUSTOMERS = 100
 local requests = {}
@@ -11,13 +12,14 @@ function init(arguments)
     ["Authorization"] = "Bearer " .. key,
     ["Content-Type"] = "application/json",
   }
-  local stream = mode == "streamed" and '"stream":true,' or ""
+  local model = mode == "burst" and "gpt-4o-mini-burst" or "gpt-4o-mini"
+  local stream = mode == "plain" and "" or '"stream":true,'
   for number = 1, CUSTOMERS do
     local body = string.format(
-      '{"model":"gpt-4o-mini",%s"user":"%s-%03d","messages":[' ..
+      '{"model":"%s",%s"user":"%s-%03d","messages":[' ..
         '{"role":"system","content":"You are a helpful assistant."},' ..
         '{"role":"user","content":"Tell me about toll gates, in about fifty words."}]}',
-      stream, prefix, number)
+      model, stream, prefix, number)
     requests[number] = wrk.format("POST", "/v1/chat/completions", headers, body)
   end
 end

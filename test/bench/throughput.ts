@@ -15,7 +15,9 @@ import { drive, type Mode, type Round, wrkVersion } from './wrk.ts'
  * is warmed up; rounds are interleaved, and begin with another target each time, so that a slow
  * minute of the machine falls on all; an answer of each is looked at before it is measured, an
  * error in any round fails the run, and what Tollgate charged is held against what the upstream
- * served. The upstream, wrk and the target share the cores: read the ratio, not the number.
+ * served. The upstream, wrk and the target share the cores: read the ratio, not the number. And the
+ * upstream by itself is measured too: a target near that line is held up by it, and then only the
+ * CPU time a call tells the targets apart.
  */
 const { values } = parseArgs({
   options: {
@@ -23,8 +25,6 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     connections: { type: 'string', default: '64' },
     chunks: { type: 'string', default: '54' },
-    /** `event`: each chunk of a stream by itself. `whole`: all at one go. */
-    writes: { type: 'string', default: 'event' },
   },
 })
 const SECONDS = Number(values.seconds)
@@ -33,12 +33,13 @@ const CONNECTIONS = Number(values.connections)
 const CHUNKS = Number(values.chunks)
 const WARM_UP_SECONDS = 2
 const CUSTOMERS = 100
-const MODES: readonly Mode[] = ['plain', 'streamed']
+const MODES: readonly Mode[] = ['plain', 'streamed', 'burst']
 const NANOS_PER_DOLLAR = 1e9
 const INPUT_NANOS = 150
 const OUTPUT_NANOS = 600
 
 type Target = {
+  readonly pid: number
   readonly name: string
   readonly url: string
   readonly key: string
@@ -50,16 +51,19 @@ type Line = { readonly target: Target; readonly mode: Mode; readonly rounds: Rou
 
 const BARE = 'bare pass-through'
 const OURS = 'customer'
+const MODEL = 'gpt-4o-mini'
 
-const configFor = (upstream: string) => `model_list:
-  - model_name: gpt-4o-mini
+const deploymentOf = (model: string, upstream: string) => `
+  - model_name: ${model}
     litellm_params:
-      model: openai/gpt-4o-mini
+      model: openai/${model}
       api_base: ${upstream}/v1
       api_key: sk-upstream
       input_cost_per_token: ${INPUT_NANOS / NANOS_PER_DOLLAR}
-      output_cost_per_token: ${OUTPUT_NANOS / NANOS_PER_DOLLAR}
-`
+      output_cost_per_token: ${OUTPUT_NANOS / NANOS_PER_DOLLAR}`
+
+const configFor = (upstream: string) =>
+  `model_list:${[MODEL, `${MODEL}-burst`].map((model) => deploymentOf(model, upstream)).join('')}\n`
 
 const start = (file: string, ...args: string[]): Promise<Process> =>
   launch([process.execPath, join(import.meta.dir, file), ...args], { env: {}, folder: '/tmp' })
@@ -82,10 +86,10 @@ async function checkSample({ name, url, key, customers }: Target, mode: Mode) {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({
-      model: 'gpt-4o-mini',
+      model: mode === 'burst' ? `${MODEL}-burst` : MODEL,
       messages: [{ role: 'user', content: 'Is it whole?' }],
       user: customerId(customers, 1),
-      ...(mode === 'streamed' ? { stream: true } : {}),
+      ...(mode === 'plain' ? {} : { stream: true }),
     }),
   })
   const text = await response.text()
@@ -138,7 +142,8 @@ function median(numbers: readonly number[]): number {
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2
 }
 
-const column = (rounds: readonly Round[], name: keyof Round) => rounds.map((round) => round[name])
+const column = (rounds: readonly Round[], name: keyof Round) =>
+  rounds.map((round) => round[name] ?? Number.NaN)
 
 function rowOf({ target, mode, rounds }: Line, lines: readonly Line[]) {
   const bare = lines.find((line) => line.target.name === BARE && line.mode === mode)!
@@ -151,6 +156,7 @@ function rowOf({ target, mode, rounds }: Line, lines: readonly Line[]) {
     spread: `${Math.round(Math.min(...rates))}..${Math.round(Math.max(...rates))}`,
     'p50 ms': median(column(rounds, 'p50Ms')).toFixed(2),
     'p99 ms': median(column(rounds, 'p99Ms')).toFixed(2),
+    'cpu µs': Math.round(median(column(rounds, 'cpuUs'))),
     'of bare': `${(ratio * 100).toFixed(0)} %`,
     errors: column(rounds, 'errors').reduce((sum, count) => sum + count, 0),
   }
@@ -181,7 +187,7 @@ function printMachine(tollgate: Server, wrk: string) {
   console.log(`${version}, Bun ${Bun.version}, wrk ${wrk}; ${process.platform} ${process.arch}`)
   console.log(
     `${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections, ${CUSTOMERS} customers with ` +
-      `budgets; answers of ${CHUNKS} tokens, streams written by ${values.writes}`,
+      `budgets; answers of ${CHUNKS} tokens`,
   )
 }
 
@@ -191,13 +197,15 @@ async function main() {
     console.error('wrk is not installed. On Debian: sudo apt-get install wrk')
     process.exit(1)
   }
-  const upstream = await start('upstream.ts', '--chunks', values.chunks, '--writes', values.writes)
+  const upstream = await start('upstream.ts', '--chunks', values.chunks)
   const bare = await start('pass-through.ts', upstream.url)
   await using tollgate = await startServer({ config: configFor(upstream.url) })
   await createCustomers(tollgate)
+  const { key } = tollgate
   const targets: Target[] = [
-    { name: BARE, url: bare.url, key: tollgate.key, customers: 'visitor' },
-    { name: 'Tollgate', url: tollgate.url, key: tollgate.key, customers: OURS },
+    { ...upstream, name: 'upstream alone', key, customers: 'nobody' },
+    { ...bare, name: BARE, key, customers: 'visitor' },
+    { ...tollgate, name: 'Tollgate', key, customers: OURS },
   ]
   const lines = MODES.flatMap((mode) =>
     targets.map((target): Line => ({ target, mode, rounds: [] })),

@@ -6,16 +6,15 @@ import { NO_TOKENS } from '../support/wire.ts'
 /**
  * The upstream double for measurements: what `support/upstream.ts` says, from bytes made once.
  *
- *     bun test/bench/upstream.ts --port 0 --chunks 54 --writes event
+ *     bun test/bench/upstream.ts --port 0 --chunks 54
  *
- * `--writes event` sends each chunk of a stream by itself, a turn of the event loop apart, as a
- * model does: that is what a proxy has to cope with. `--writes whole` sends them at one go.
+ * It sends each chunk of a stream by itself, a turn of the event loop apart, as a model does; from
+ * a model whose name ends in `-burst`, all at one go.
  */
 const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '0' },
     chunks: { type: 'string', default: '54' },
-    writes: { type: 'string', default: 'event' },
   },
 })
 const deltas = Number(values.chunks)
@@ -81,7 +80,8 @@ const server = Bun.serve({
         const json = (await request.json()) as Record<string, unknown>
         const { status, headers, events, whole, isStream, told } = madeFor(json)
         tally(String(json['user'] ?? ''), told)
-        const body = isStream && values.writes === 'event' ? eventByEvent(events) : whole
+        const isBurst = String(json['model']).endsWith('-burst')
+        const body = isStream && !isBurst ? eventByEvent(events) : whole
         return new Response(body, { status, headers })
       },
     },

@@ -1,18 +1,23 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** `plain`: the answer in one piece. `streamed`: in chunks. */
-export type Mode = 'plain' | 'streamed'
+/** An answer in one piece; in chunks, each written by itself; or in chunks written at one go. */
+export type Mode = 'plain' | 'streamed' | 'burst'
 
 /** One round of wrk against one target. */
 export type Round = {
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Of the target's process, a call; null where the system does not tell. */
+  readonly cpuUs: number | null
   /** Socket errors and answers other than 2xx and 3xx. */
   readonly errors: number
 }
 
 export type Load = {
+  /** The target's process. */
+  readonly pid: number
   readonly url: string
   readonly key: string
   readonly mode: Mode
@@ -33,7 +38,8 @@ export function wrkVersion(): string | null {
 
 /** Drives the target for so many seconds. One thread: the cores are needed by what is measured. */
 export async function drive(load: Load): Promise<Round> {
-  const { url, key, mode, customers, seconds, connections } = load
+  const { pid, url, key, mode, customers, seconds, connections } = load
+  const cpuBefore = cpuSecondsOf(pid)
   const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', SCRIPT]
   const child = Bun.spawn(['wrk', ...flags, url, '--', key, mode, customers], { stderr: 'inherit' })
   const output = await new Response(child.stdout).text()
@@ -42,10 +48,24 @@ export async function drive(load: Load): Promise<Round> {
     throw new Error(`wrk failed against ${url}. It wrote:\n${output}`)
   }
   const { requests, durationUs, p50Us, p99Us, ...errors } = JSON.parse(json)
+  const cpuAfter = cpuSecondsOf(pid)
   return {
+    cpuUs: cpuBefore === null ? null : ((cpuAfter! - cpuBefore) / requests) * 1e6,
     requestsPerSecond: requests / (durationUs / 1e6),
     p50Ms: p50Us / 1e3,
     p99Ms: p99Us / 1e3,
     errors: Object.values(errors as Record<string, number>).reduce((sum, count) => sum + count, 0),
   }
+}
+
+/** Linux counts in hundredths of a second: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+const TICKS_PER_SECOND = 100
+
+/** All that a process has used, in user and system time. */
+function cpuSecondsOf(pid: number): number | null {
+  const path = `/proc/${pid}/stat`
+  if (!existsSync(path)) return null
+  // The second field is the command, which may hold spaces; the times are the 14th and the 15th.
+  const fields = readFileSync(path, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }

@@ -39,6 +39,8 @@ test('a deployment has all that its entry says', () => {
       mockResponse: null,
       price: null,
       timeoutMs: 2500,
+      region: null,
+      outputTokensMax: null,
       modelInfo: { id: 17, base_model: 'gpt-4o', limits: [1, { a: 'sk-1' }] },
       line: 2,
     },

@@ -28,7 +28,10 @@ test('what config.example.yaml has as a comment loads too', () => {
   const uncommented = text.replaceAll(/^( *)# (?=(\w+| {2}\w+): ?(\S+|)$)/gm, '$1')
   const env = { OPENAI_API_KEY: 'sk-test', TOLLGATE_MASTER_KEY: 'sk-master' }
   const config = load(uncommented, { env })
-  expect(config.warnings).toEqual([])
+  // Of the two defaults for customers without a budget only one can count, and it says so.
+  expect(config.warnings).toHaveLength(1)
+  expect(config.warnings[0]).toContain('has no effect beside max_end_user_budget_id')
+  expect(config.budgets.defaultBudgetId).toBe('free')
   expect(config.masterKey).toBe('sk-master')
   expect(config.webhookUrl).toBe('https://example.com/hooks/tollgate')
   expect(config.userHeaderName).toBe('x-user')

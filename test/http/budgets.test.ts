@@ -16,6 +16,11 @@ const UNSET = {
   created_by: 'default_user_id',
   updated_at: AT,
   updated_by: 'default_user_id',
+  budget_mode: null,
+  models: null,
+  timezone: null,
+  week_start: null,
+  day_of_month: null,
 }
 
 describe('/budget/new', () => {

@@ -9,7 +9,7 @@ type Step = {
   readonly tokens: number
   readonly place: number
   /** Of the tokens held, used. */
-  readonly share: number
+  readonly percent: number
 }
 
 type Call = { readonly at: number; tokens: number; state: 'in flight' | 'settled' | 'withdrawn' }
@@ -28,14 +28,14 @@ const waitMs = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 62_000 }) },
   { weight: 1, arbitrary: fc.constantFrom(0, 1, 999, 1_000, 59_999, 60_000, 60_001, 61_000) },
 )
-const stepsWithShares = (shareMax: number) =>
+const stepsUsing = (percentMax: number) =>
   fc.array(
     fc.record<Step>({
       waitMs,
       act: fc.constantFrom('call', 'call', 'call', 'settle', 'withdraw'),
       tokens: fc.oneof(fc.integer({ min: 0, max: 120 }), fc.constantFrom(0, 1, 299, 300, 301)),
       place: fc.nat(),
-      share: fc.double({ min: 0, max: shareMax, noNaN: true }),
+      percent: fc.integer({ min: 0, max: percentMax }),
     }),
     { maxLength: 80 },
   )
@@ -59,7 +59,7 @@ function run(
   const holds: RateHold[] = []
   const acts: ((window: RateWindow) => void)[] = []
   let now = start
-  for (const { waitMs, act, tokens, place, share } of steps) {
+  for (const { waitMs, act, tokens, place, percent } of steps) {
     now += waitMs
     if (act === 'call') {
       const past = [...acts]
@@ -83,7 +83,7 @@ function run(
     const index = open[place % open.length]!
     const [call, hold] = [log[index]!, holds[index]!]
     call.state = act === 'settle' ? 'settled' : 'withdrawn'
-    const used = act === 'settle' ? Math.round(call.tokens * share) : 0
+    const used = act === 'settle' ? Math.round((call.tokens * percent) / 100) : 0
     call.tokens = used
     const end = (w: RateWindow) => (act === 'settle' ? w.settle(hold, used) : w.withdraw(hold))
     end(window)
@@ -102,7 +102,7 @@ const inFlight = (log: Log) => log.filter(({ state }) => state === 'in flight').
 const orNone = (limit: number | null) => limit ?? Number.POSITIVE_INFINITY
 
 test('no 60 seconds, wherever they begin, hold more calls or tokens than the limits', () => {
-  const runs = fc.record({ limits, start, steps: stepsWithShares(1) })
+  const runs = fc.record({ limits, start, steps: stepsUsing(100) })
   fc.assert(
     fc.property(runs, (it) => {
       const log = run(it, ({ log }) => {
@@ -122,7 +122,7 @@ test('no 60 seconds, wherever they begin, hold more calls or tokens than the lim
 })
 
 test('a call is admitted just when it fits beside the calls of the seconds that count', () => {
-  const runs = fc.record({ limits, start, steps: stepsWithShares(1.5) })
+  const runs = fc.record({ limits, start, steps: stepsUsing(150) })
   fc.assert(
     fc.property(runs, (it) => {
       run(it, ({ now, tokens, log, window, answer }) => {
@@ -152,7 +152,7 @@ test('a call is admitted just when it fits beside the calls of the seconds that 
 })
 
 test('the same call is admitted after the wait it was told, and not a millisecond before', () => {
-  const runs = fc.record({ limits, start, steps: stepsWithShares(1.5) })
+  const runs = fc.record({ limits, start, steps: stepsUsing(150) })
   fc.assert(
     fc.property(runs, (it) => {
       run(it, ({ now, tokens, answer, again }) => {
@@ -172,7 +172,7 @@ test('the same call is admitted after the wait it was told, and not a millisecon
 })
 
 test('the whole limit is there again after the wait that is told, and not before', () => {
-  const runs = fc.record({ limits, start, steps: stepsWithShares(1.5) })
+  const runs = fc.record({ limits, start, steps: stepsUsing(150) })
   fc.assert(
     fc.property(runs, (it) => {
       run(it, ({ now, again }) => {
@@ -190,7 +190,7 @@ test('the whole limit is there again after the wait that is told, and not before
 })
 
 test('an idle window can be replaced by a new one', () => {
-  const runs = fc.record({ limits, start, steps: stepsWithShares(1.5) })
+  const runs = fc.record({ limits, start, steps: stepsUsing(150) })
   fc.assert(
     fc.property(runs, (it) => {
       run(it, ({ now, log, answer, tokens, again }) => {

@@ -15,11 +15,21 @@ const LISTENING = /listening on (http:\S+)\s/
 const START_MS_MAX = 20_000
 const STOP_MS_MAX = 25_000
 
-/** Whatever still runs goes with our own process. */
-const running = new Set<Bun.Subprocess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
+/**
+ * Kills the child when we are gone, whichever way we went: also by SIGKILL, when no handler of ours
+ * runs. The guard waits for the end of its input, and that is a pipe which only we hold open.
+ * Detached, so that what a terminal or `timeout` sends to the whole group does not reach it.
+ */
+function guard(child: Bun.Subprocess) {
+  const watcher = Bun.spawn(['sh', '-c', 'read _; kill -9 "$0"', String(child.pid)], {
+    detached: true,
+    stdin: 'pipe',
+    stdout: 'ignore',
+    stderr: 'ignore',
+  })
+  watcher.unref()
+  void child.exited.then(() => watcher.kill('SIGKILL'))
+}
 
 /** Resolves when the process listens; rejects with its output if it ends before that. */
 export async function launch(
@@ -33,7 +43,7 @@ export async function launch(
     stdout: 'pipe',
     stderr: 'pipe',
   })
-  running.add(child)
+  guard(child)
   let text = ''
   const url = Promise.withResolvers<string>()
   const read = async (stream: ReadableStream<Uint8Array>) => {
@@ -53,7 +63,6 @@ export async function launch(
     child.kill('SIGKILL')
   }, START_MS_MAX)
   void child.exited.then(async (code) => {
-    running.delete(child)
     await wholeOutput
     failed(`ended with ${child.signalCode ?? code} before it listened`)
   })

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import OpenAI from 'openai'
 import { ASK, dataOf, piecesOf, post, STREAM } from './client.ts'
 import { eventually } from './eventually.ts'
 import { Gate } from './gate.ts'
-import { cutText, type Script } from './script.ts'
+import { cutText, type Place, type Script, writesOf } from './script.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
 /** The double misbehaves as told, and not otherwise. */
@@ -19,15 +20,22 @@ async function upstreamThat(script: Script) {
 }
 
 describe('how a stream is written', () => {
-  const STYLES: [string, Script][] = [
-    ['comments, and CRLF', { hasComments: true, lineEnd: '\r\n' }],
-    ['no space after the colon', { hasSpace: false }],
-    ['all in one write', { writes: 'whole' }],
-    ['three events a write', { writes: { events: 3 } }],
-    ['cut inside `data:` and inside a character', { writes: { at: [3, 200, 611] } }],
-    ['the usage in the finish chunk', { usagePlace: 'finish chunk' }],
-  ]
-  test.each(STYLES)('the official client reads it: %s', async (_, style) => {
+  test.each<[string, Script, RegExp]>([
+    [
+      'comments, and CRLF',
+      { hasComments: true, lineEnd: '\r\n' },
+      /^(: keep-alive\r\n\r\ndata: .+\r\n\r\n)+$/,
+    ],
+    ['no space after the colon', { hasSpace: false }, /^(data:[{[].+\n\n)+$/],
+    ['all in one write', { writes: 'whole' }, /^(data: .+\n\n)+$/],
+    ['three events a write', { writes: { events: 3 } }, /^(data: .+\n\n)+$/],
+    ['cut inside `data:` and inside a character', { writes: { at: [3, 611] } }, /data: \[DONE\]/],
+    [
+      'the usage in the finish chunk',
+      { usagePlace: 'finish chunk' },
+      /"finish_reason":"stop"\}\],"usage":\{[^\n]+\n\ndata: \[DONE\]\n\n$/,
+    ],
+  ])('the official client reads it: %s', async (_, style, looks) => {
     await using upstream = await upstreamThat({ text: 'Grüße an 😀 und 🎉', ...style })
     const runner = clientOf(upstream).chat.completions.stream({
       ...ASK,
@@ -36,6 +44,7 @@ describe('how a stream is written', () => {
     const { choices, usage } = await runner.finalChatCompletion()
     expect(choices[0]!.message.content).toBe('Grüße an 😀 und 🎉')
     expect(usage!.completion_tokens).toBe(5)
+    expect(Buffer.from(upstream.calls[0]!.sent).toString()).toMatch(looks)
   })
 
   test('byte by byte, each byte alone reaches the client', async () => {
@@ -182,4 +191,48 @@ test.each<[string, number, string[], string]>([
   ['😀ü', 2, ['😀', 'ü'], 'a character is not split'],
 ])('%p in %p pieces: %p (%s)', (text, pieces, expected) => {
   expect(cutText(text, pieces)).toEqual(expected)
+})
+
+const EVENTS = ['abc', 'de', 'fghi'].map((text) => Buffer.from(text))
+const gate = new Gate()
+const held = (at: Place): Script => ({ holds: [{ gate, at }] })
+
+// A row is a script for three events, and the writes that it makes; `|` is where the gate holds.
+test.each<[string, Script, string[]]>([
+  ['each event alone', {}, ['abc', 'de', 'fghi']],
+  ['at one go', { writes: 'whole' }, ['abcdefghi']],
+  ['two events a write', { writes: { events: 2 } }, ['abcde', 'fghi']],
+  ['four bytes a write', { writes: { bytes: 4 } }, ['abcd', 'efgh', 'i']],
+  ['exactly there', { writes: { at: [7, 1] } }, ['a', 'bcdefg', 'hi']],
+  ['broken off after two events', { dies: { after: { events: 2 } } }, ['abc', 'de']],
+  ['broken off inside an event', { dies: { after: { bytes: 4 } } }, ['abc', 'd']],
+  ['broken off before the first byte', { dies: { after: { events: 0 } } }, []],
+  ['broken off before the end', { dies: { after: { events: 9 } } }, ['abc', 'de', 'fghi']],
+  ['held before the first byte', held({ bytes: 0 }), ['|abc', 'de', 'fghi']],
+  ['held inside a write', { ...held({ events: 1 }), writes: 'whole' }, ['abc', '|defghi']],
+  ['held before the end', held({ events: 3 }), ['abc', 'de', 'fghi', '|']],
+])('an answer is written as told: %s', (_, script, expected) => {
+  const writes = writesOf(EVENTS, script)
+  const texts = writes.map(({ bytes, gates }) => '|'.repeat(gates.length) + Buffer.from(bytes))
+  expect(texts).toEqual(expected)
+})
+
+test('however it is cut and held, the bytes are those of the events, up to where it breaks', () => {
+  const place = fc.oneof(fc.record({ events: fc.nat(9) }), fc.record({ bytes: fc.nat(60) }))
+  const writes = fc.oneof(
+    fc.constant('whole' as const),
+    fc.record({ events: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ bytes: fc.integer({ min: 1, max: 9 }) }),
+    fc.record({ at: fc.array(fc.nat(60)) }),
+  )
+  const holds = fc.array(fc.record({ at: place, gate: fc.constant(gate) }))
+  const events = fc.array(fc.uint8Array({ maxLength: 9 }), { maxLength: 9 })
+  fc.assert(
+    fc.property(events, writes, holds, fc.option(fc.nat(60)), (events, writes, holds, death) => {
+      const dies = death === null ? {} : { dies: { after: { bytes: death } } }
+      const written = writesOf(events, { writes, holds, ...dies }).map(({ bytes }) => bytes)
+      const whole = Buffer.concat(events)
+      expect(Buffer.concat(written)).toEqual(whole.subarray(0, death ?? whole.length))
+    }),
+  )
 })

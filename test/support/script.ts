@@ -82,8 +82,10 @@ export type Write = { readonly bytes: Uint8Array; readonly gates: readonly Gate[
 export function writesOf(events: readonly Uint8Array[], script: Script): Write[] {
   const ends = endsOf(events)
   const whole = Buffer.concat(events)
-  const offsetOf = (place: Place) =>
-    'bytes' in place ? Math.min(place.bytes, whole.length) : (ends[place.events - 1] ?? 0)
+  const offsetOf = (place: Place) => {
+    if ('bytes' in place) return Math.min(place.bytes, whole.length)
+    return place.events === 0 ? 0 : (ends[place.events - 1] ?? whole.length)
+  }
   const end = script.dies === undefined ? whole.length : offsetOf(script.dies.after)
 
   const holds = (script.holds ?? []).flatMap(({ at, gate }) =>

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { eventually } from './eventually.ts'
 import { Gate } from './gate.ts'
 import { startReceiver } from './receiver.ts'
@@ -20,13 +21,10 @@ const ECHO = `
   console.log('Tollgate 0.1.0 is listening on http://127.0.0.1:' + server.port)
 `
 
-const isAlive = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
+/** A zombie is dead: who should reap it may take its time. */
+function isAlive(pid: number): boolean {
+  const { stdout } = Bun.spawnSync(['ps', '-o', 'stat=', '-p', String(pid)])
+  return /^[^Z]/.test(stdout.toString().trim())
 }
 
 test('it knows where the server listens, and asks with the key', async () => {
@@ -51,10 +49,12 @@ test('a server that ends before it listens rejects with what it wrote', async ()
   const error = await failing.catch((error: Error) => error.message)
   expect(error).toContain('ended with 3 before it listened')
   expect(error).toContain('config.yaml:3: no')
+  const [, database] = /--db (\S+)/.exec(String(error))!
+  expect(existsSync(dirname(database!))).toBe(false)
 })
 
 test('stop answers the exit code, kill leaves nothing, a folder outlives a restart', async () => {
-  const polite = `${ECHO}; process.on('SIGTERM', () => process.exit(7))`
+  const polite = `process.on('SIGTERM', () => process.exit(7)); ${ECHO}`
   await using first = await startServer({ ...standIn(polite), config: 'model_list: []' })
   expect(await first.stop()).toBe(7)
 
@@ -75,14 +75,21 @@ test('who leaves the test leaves no process and no folder', async () => {
   expect([isAlive(left.pid), existsSync(left.folder)]).toEqual([false, false])
 })
 
-test('a process that ends by itself takes the servers it started with it', async () => {
+test.each<[string, string]>([
+  ['ends by itself', 'process.exit(0)'],
+  ['throws', 'throw new Error("planted")'],
+  ['is killed', 'process.kill(process.pid, "SIGKILL")'],
+  ['is killed with all its group', 'process.kill(-process.pid, "SIGTERM")'],
+])('a process that %s takes the servers it started with it', async (_, ending) => {
+  const stubborn = `process.on('SIGTERM', () => {}); ${ECHO}`
   const code = `
     const { startServer } = await import('${import.meta.dir}/server.ts')
-    const server = await startServer(${JSON.stringify(standIn(ECHO))})
+    const server = await startServer(${JSON.stringify(standIn(stubborn))})
     console.log(server.pid)
-    process.exit(0)
+    ${ending}
   `
-  const child = Bun.spawn([process.execPath, '--eval', code], { stdout: 'pipe' })
+  const command = [process.execPath, '--eval', code]
+  const child = Bun.spawn(command, { detached: true, stdout: 'pipe', stderr: 'ignore' })
   const pid = Number(await new Response(child.stdout).text())
   expect(pid).toBeGreaterThan(0)
   await eventually(() => expect(isAlive(pid)).toBe(false))

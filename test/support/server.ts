@@ -63,7 +63,13 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const flags = ['--port', '0', '--db', databasePath]
   if (existsSync(configPath)) flags.push('--config', configPath)
   const command = [...commandOf(options), ...flags, ...(options.args ?? [])]
-  const process = await launch(command, { env, folder })
+  const removeFolder = () => {
+    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+  const process = await launch(command, { env, folder }).catch((error: unknown) => {
+    removeFolder()
+    throw error
+  })
   const key = env['TOLLGATE_MASTER_KEY'] ?? env['LITELLM_MASTER_KEY'] ?? ''
   const { url } = process
   const send = (path: string, init: Ask = {}) => fetch(`${url}${path}`, requestOf(init, key))
@@ -80,7 +86,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     kill: process.kill,
     async [Symbol.asyncDispose]() {
       await process.kill()
-      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+      removeFolder()
     },
   }
 }

@@ -37,7 +37,7 @@ export async function openStore(at: { path?: string; now?: number } = {}) {
 /** A call of `charge` on a customer's tab, settled at `settledAt`. */
 export function charged(
   customer: { tab: number; id: string } | null,
-  call: { charge: Nanos; settledAt: number; periodStart?: number },
+  call: { charge: Nanos; settledAt: number; periodStart?: number; told?: string[] },
 ): Settlement {
   const row: LedgerRow = {
     id: newId(),
@@ -56,6 +56,6 @@ export function charged(
   }
   if (customer === null) return { row, after: null }
   const account = { limit: null, spent: call.charge, held: ZERO }
-  const periodStart = call.periodStart ?? 0
-  return { row, after: { account, totalSpent: call.charge, periodStart } }
+  const sums = { account, totalSpent: call.charge, periodStart: call.periodStart ?? 0 }
+  return { row, after: { ...sums, crossed: [], told: call.told ?? [] } }
 }

@@ -1,0 +1,61 @@
+import { Buffer } from 'node:buffer'
+import { countText, type Encode } from '../metering/tokens.ts'
+import type { Accounts, Reservation } from './accounts.ts'
+import { worstCaseOf } from './reserve.ts'
+
+/** How much more is held, as a share of what was, when a stream outgrows its reservation. */
+const GROWTH = 0.5
+
+/**
+ * Watches a stream for more output than is held for it, as comes of an upstream that ignores its
+ * cap. As long as it is certain to be within, that costs a comparison for each piece: a token is
+ * at least a byte, so a text with fewer bytes than tokens are held need not be looked at.
+ */
+export class Guard {
+  readonly #reservation: Reservation
+  readonly #accounts: Accounts
+  readonly #encode: () => Promise<Encode>
+  /** Up to so many bytes of text are surely covered. */
+  #safeBytes: number
+
+  constructor(parts: {
+    readonly reservation: Reservation
+    readonly accounts: Accounts
+    readonly encode: () => Promise<Encode>
+  }) {
+    this.#reservation = parts.reservation
+    this.#accounts = parts.accounts
+    this.#encode = parts.encode
+    this.#safeBytes = parts.reservation.outputTokens
+  }
+
+  /** Whether an answer of so many bytes of text could be more than is held for. */
+  isNear(bytes: number): boolean {
+    return bytes > this.#safeBytes
+  }
+
+  /**
+   * Whether what is held covers all of `text`, the answer so far. Holds more when it does not and
+   * the budget allows; only when that fails is the answer no.
+   */
+  async covers(text: string): Promise<boolean> {
+    const bytes = Buffer.byteLength(text)
+    const isFew = bytes <= this.#reservation.outputTokens
+    const tokens = isFew ? bytes : countText(text, await this.#encode())
+    if (tokens > this.#reservation.outputTokens && !this.#extend(tokens)) return false
+    this.#safeBytes = bytes + this.#reservation.outputTokens - tokens
+    return true
+  }
+
+  /** Holds for more than `tokens`, or for just these; false: the budget has not even that. */
+  #extend(tokens: number): boolean {
+    const ample = Math.max(tokens, Math.ceil(this.#reservation.outputTokens * (1 + GROWTH)))
+    for (const outputTokens of [ample, tokens]) {
+      const worstCase = worstCaseOf(this.#reservation, outputTokens)
+      if (!this.#accounts.resize(this.#reservation, worstCase)) continue
+      this.#reservation.outputTokens = outputTokens
+      return true
+    }
+    return false
+  }
+}

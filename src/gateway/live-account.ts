@@ -1,0 +1,107 @@
+import { type Account, headroom, openAccount, reserve, settle } from '../ledger/account.ts'
+import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
+import type { Period } from '../ledger/period.ts'
+import {
+  hasRateLimits,
+  type RateHold,
+  type RateLimits,
+  type RateRefusal,
+  RateWindow,
+  rateLimitHeaders,
+} from '../ledger/ratelimit.ts'
+
+/** A limit of a budget as it binds one customer now, or one model of one customer. */
+export type LiveAccount = {
+  limits: RateLimits
+  period: Period
+  account: Account
+  /** Null as long as there is no limit by the minute. */
+  window: RateWindow | null
+}
+
+/** A call's place on one account. */
+export type Hold = {
+  readonly on: LiveAccount
+  /** Null: no limit by the minute. */
+  readonly rate: { readonly window: RateWindow; readonly hold: RateHold } | null
+}
+
+export const openLive = (of: {
+  readonly limit: Nanos | null
+  readonly limits: RateLimits
+  readonly period: Period
+  readonly spent: Nanos
+}): LiveAccount => ({
+  limits: of.limits,
+  period: of.period,
+  account: openAccount(of.limit, of.spent),
+  window: null,
+})
+
+/** Tokens that this minute still has; null: they are not limited. */
+export function tokensLeft(live: LiveAccount, now: number): number | null {
+  const { tpmLimit } = live.limits
+  if (tpmLimit === null) return null
+  return windowOf(live)?.remaining(live.limits, now).tokens?.remaining ?? tpmLimit
+}
+
+/** Null: there is no budget of money. */
+export const moneyLeft = (live: LiveAccount): Nanos | null => headroom(live.account)
+
+/** Counts a call by the minute, or says which limit refuses it; then nothing is counted. */
+export function admitByMinute(
+  live: LiveAccount,
+  call: { readonly now: number; readonly tokens: number },
+): { readonly hold: Hold } | { readonly refusal: RateRefusal } {
+  const window = windowOf(live)
+  if (window === null) return { hold: { on: live, rate: null } }
+  const admitted = window.admit(live.limits, call)
+  if (admitted.refused !== null) return { refusal: admitted }
+  return { hold: { on: live, rate: { window, hold: admitted } } }
+}
+
+/** Undoes `admitByMinute`, for a call that was refused after all. */
+export const withdraw = ({ rate }: Hold) => rate?.window.withdraw(rate.hold)
+
+/** Holds money for a call, or answers false and holds nothing. */
+export function holdMoney(live: LiveAccount, worstCase: Nanos): boolean {
+  const account = reserve(live.account, worstCase)
+  if (account !== null) live.account = account
+  return account !== null
+}
+
+/** Holds money whether or not the budget covers it: for modes in which a call may finish over. */
+export function holdAnyway(live: LiveAccount, worstCase: Nanos) {
+  const { account } = live
+  live.account = { ...account, held: nanos(account.held + worstCase) }
+}
+
+/** Books a charge, and gives back what was held for it. */
+export function settleOn(
+  live: LiveAccount,
+  call: { readonly held: Nanos; readonly charge: Nanos },
+): void {
+  live.account = settle(live.account, { worstCase: call.held, charge: call.charge })
+}
+
+/** A reset happens here, at the first look after it was due. What is held stays held. */
+export function roll(live: LiveAccount, now: number, periodAt: (now: number) => Period): boolean {
+  if (live.period.end === null || now < live.period.end) return false
+  live.period = periodAt(now)
+  live.account = { ...live.account, spent: ZERO }
+  return true
+}
+
+function windowOf(live: LiveAccount): RateWindow | null {
+  if (live.window === null && hasRateLimits(live.limits)) live.window = new RateWindow()
+  return live.window
+}
+
+/** What OpenAI clients read of their limits by the minute: those of the customer as a whole. */
+export function rateHeaders(
+  { holds }: { readonly holds: readonly Hold[] },
+  now: number,
+): Record<string, string> {
+  const { on, rate } = holds[0]!
+  return rate === null ? {} : rateLimitHeaders(rate.window.remaining(on.limits, now))
+}

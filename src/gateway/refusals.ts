@@ -1,0 +1,80 @@
+import { Refusal } from '../errors.ts'
+import { dollarsText, type Nanos, ZERO } from '../ledger/money.ts'
+import type { RateRefusal } from '../ledger/ratelimit.ts'
+import type { LiveCustomer } from './accounts.ts'
+import type { LiveAccount } from './live-account.ts'
+
+/** How long to wait for calls in flight to end, seconds: nobody knows better. */
+const HELD_SECONDS = 2
+
+/** A reset further away than this is nothing that a client should wait for, seconds. */
+const RESET_SECONDS_MAX = 24 * 3_600
+
+/**
+ * LiteLLM's sentence, which scripts match on, and after it what helps to go on: what is held, and
+ * when the budget resets. `Retry-After` where waiting can help, for what is held or for the reset.
+ */
+export function overBudget(
+  { customer }: LiveCustomer,
+  { on, least }: { readonly on: LiveAccount; readonly least: Nanos },
+  about: { readonly status: number; readonly now: number },
+): Refusal {
+  const { spent, held, limit } = on.account
+  const { end } = on.period
+  const resets =
+    end === null
+      ? 'the budget does not reset by itself'
+      : `the budget resets at ${new Date(end).toISOString()}`
+  const waits = (limit ?? ZERO) - spent >= Math.max(least, 1)
+  return new Refusal(
+    'budget_exceeded',
+    `ExceededBudget: End User=${customer.id} over budget. ` +
+      `Spend=${dollarsText(spent)}, Budget=${dollarsText(limit ?? ZERO)}. ` +
+      `Held for calls in flight: ${dollarsText(held)}; ${resets}.`,
+    { status: about.status, headers: waits ? retrySoon() : retryAtReset(end, about.now) },
+  )
+}
+
+/** What is held stands in the way, and will be given back: the official clients try again. */
+const retrySoon = () => ({ 'retry-after': String(HELD_SECONDS), 'x-should-retry': 'true' })
+
+/** The official clients repeat a 429 by themselves, which cannot help here. */
+function retryAtReset(end: number | null, now: number): Record<string, string> {
+  const seconds = end === null ? Number.POSITIVE_INFINITY : Math.ceil((end - now) / 1_000)
+  const wait = seconds <= RESET_SECONDS_MAX ? { 'retry-after': String(seconds) } : {}
+  return { 'x-should-retry': 'false', ...wait }
+}
+
+const LIMITS = {
+  rpm: 'requests a minute (rpm_limit)',
+  tpm: 'tokens a minute (tpm_limit)',
+  parallel: 'calls at once (max_parallel_requests)',
+  too_large: 'tokens a minute (tpm_limit)',
+} as const
+
+/** Which limit, its value, and when to come back. */
+export function overRate({ customer }: LiveCustomer, refusal: RateRefusal): Refusal {
+  const { refused, limit, remaining, retryAfterMs } = refusal
+  const whenever = refused === 'parallel' ? 'when one of them has ended' : 'never for this call'
+  const seconds = retryAfterMs === null ? null : Math.ceil(retryAfterMs / 1_000)
+  const retry = seconds === null ? `Try again ${whenever}` : `Try again in ${seconds} s`
+  const wait = seconds ?? (refused === 'parallel' ? 1 : null)
+  const kind = refused === 'rpm' ? 'requests' : 'tokens'
+  const limits: Record<string, string> =
+    refused === 'parallel'
+      ? {}
+      : {
+          [`x-ratelimit-limit-${kind}`]: String(limit),
+          [`x-ratelimit-remaining-${kind}`]: String(remaining),
+        }
+  return new Refusal(
+    'rate_limited',
+    `End User=${customer.id} is over its limit of ${limit} ${LIMITS[refused]}, ${remaining} left. ${retry}.`,
+    {
+      headers: {
+        ...limits,
+        ...(wait === null ? { 'x-should-retry': 'false' } : { 'retry-after': String(wait) }),
+      },
+    },
+  )
+}
