@@ -86,7 +86,9 @@ export function nearest(word: string, words: Iterable<string>): string | null {
   return best
 }
 
-/** Levenshtein's distance with neighbours swapped as one edit; `limit` or more is given as `limit`. */
+/**
+ * Levenshtein's distance with neighbours swapped as one edit; `limit` or more is given as `limit`.
+ */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit
   let beforeLast: number[] = []

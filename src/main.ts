@@ -81,7 +81,8 @@ async function runVerify(flags: Flags) {
   }
   const { customers, rows, charged, faults } = await verify(databasePath)
   for (const fault of faults) complain(fault)
-  const looked = `${customers} customers, ${rows} ledger rows, ${dollarsText(charged)} dollars charged`
+  const sum = dollarsText(charged)
+  const looked = `${customers} customers, ${rows} ledger rows, ${sum} dollars charged`
   if (faults.length > 0) {
     complain(`The books do not balance: ${faults.length} found in ${looked}.`)
     exit(1)

@@ -26,9 +26,14 @@ export type DeploymentConfig = {
   readonly price: Price | null
   /** From the upstream's answer to the first byte, milliseconds. */
   readonly timeoutMs: number
-  /** `model_info.region`, or `litellm_params.region_name`: `eu`, `us` … lower case; null: not stated. */
+  /**
+   * `model_info.region`, or `litellm_params.region_name`: `eu`, `us` … lower case; null: not
+   * stated.
+   */
   readonly region: string | null
-  /** `model_info.max_output_tokens`, or `max_tokens` there: the largest answer; null: not stated. */
+  /**
+   * `model_info.max_output_tokens`, or `max_tokens` there: the largest answer; null: not stated.
+   */
   readonly outputTokensMax: number | null
   /** Passed on as it is by `/model/info`. */
   readonly modelInfo: Readonly<Record<string, unknown>>

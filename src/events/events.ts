@@ -34,13 +34,15 @@ type Told = {
 }
 
 /** `spend` is what this call was charged, as LiteLLM's own example shows. */
-const spendTracked = (told: Told): CustomerEvent =>
-  event(told, {
+function spendTracked(told: Told): CustomerEvent {
+  const { charge } = told.row
+  return event(told, {
     event: 'spend_tracked',
-    spend: toDollars(told.row.charge),
-    message: `Customer spend tracked. Customer=${told.customerId}, spend=${toDollars(told.row.charge)}`,
+    spend: toDollars(charge),
+    message: `Customer spend tracked. Customer=${told.customerId}, spend=${dollarsText(charge)}`,
     projection: null,
   })
+}
 
 /** `spend` is that of the period, which is what has crossed something. */
 const crossed = (told: Told, crossing: Crossing): CustomerEvent =>

@@ -97,7 +97,9 @@ export class Accounts {
     return this.#keep(id, this.#parts.store.findOrOpenCustomer(id), now)
   }
 
-  /** The accounts that a call of this model is on: the customer's, and the model's if it has one. */
+  /**
+   * The accounts that a call of this model is on: the customer's, and the model's if it has one.
+   */
   accountsFor(live: LiveCustomer, model: string, now: number): LiveAccount[] {
     const limits = live.budget?.modelMaxBudget?.[model]
     if (limits === undefined) return [live.main]

@@ -138,8 +138,9 @@ function refuseUnpriced(
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
   throw new Refusal(
     'model_not_priced',
-    `Model \`${modelName}\` has no price, and End User=${customer.id} has a budget. Add ` +
-      '`input_cost_per_token` and `output_cost_per_token` under its `litellm_params` in the config.',
+    `Model \`${modelName}\` has no price, and End User=${customer.id} has a budget. ` +
+      'Add `input_cost_per_token` and `output_cost_per_token` under its `litellm_params` in the ' +
+      'config.',
     { param: 'model' },
   )
 }

@@ -67,13 +67,15 @@ export async function forward(
   return response
 }
 
-export const timedOut = (deployment: Deployment): Refusal =>
+export const timedOut = ({ modelName, timeoutMs }: Deployment): Refusal =>
   new Refusal(
     'upstream_timed_out',
-    `The upstream of \`${deployment.modelName}\` sent nothing for ${deployment.timeoutMs / 1000} s.`,
+    `The upstream of \`${modelName}\` sent nothing for ${timeoutMs / 1000} s.`,
   )
 
-/** Headers of an upstream's answer that a client gets; others may name accounts, or be wrong here. */
+/**
+ * Headers of an upstream's answer that a client gets; others may name accounts, or be wrong here.
+ */
 const ANSWER_HEADERS = ['content-type', 'x-request-id', 'openai-processing-ms', 'openai-version']
 
 export function answerHeaders(response: Response): Record<string, string> {
@@ -85,7 +87,9 @@ export function answerHeaders(response: Response): Record<string, string> {
   return headers
 }
 
-/** An upstream's refusal as ours: its status, its type, its sentence without what names accounts. */
+/**
+ * An upstream's refusal as ours: its status, its type, its sentence without what names accounts.
+ */
 async function refusalOf(response: Response, deployment: Deployment): Promise<Refusal> {
   const text = (await response.text()).slice(0, ERROR_CHARS_MAX)
   const { message, type, param } = errorOf(text)

@@ -2,7 +2,9 @@ import { Refusal } from '../errors.ts'
 
 const ID_LENGTH_MAX = 256
 
-/** Headers that name the customer, by the config: `user_header_mappings`, then `user_header_name`. */
+/**
+ * Headers that name the customer, by the config: `user_header_mappings`, then `user_header_name`.
+ */
 export type IdentifyRules = { readonly headers: readonly string[] }
 
 /**

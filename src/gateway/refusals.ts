@@ -69,7 +69,8 @@ export function overRate({ customer }: LiveCustomer, refusal: RateRefusal): Refu
         }
   return new Refusal(
     'rate_limited',
-    `End User=${customer.id} is over its limit of ${limit} ${LIMITS[refused]}, ${remaining} left. ${retry}.`,
+    `End User=${customer.id} is over its limit of ${limit} ${LIMITS[refused]}, ` +
+      `${remaining} left. ${retry}.`,
     {
       headers: {
         ...limits,

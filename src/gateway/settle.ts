@@ -35,9 +35,10 @@ export type MeteredCall = {
 }
 
 /**
- * The ledger row of a call that has ended, and its tokens of all kinds: the upstream's own usage where it sent one, else our
- * count of the prompt and of what was delivered. Nothing delivered by an upstream that failed is
- * nothing charged; a client that left has the prompt on its tab, for the upstream had read it.
+ * The ledger row of a call that has ended, and its tokens of all kinds: the upstream's own usage
+ * where it sent one, else our count of the prompt and of what was delivered. Nothing delivered by
+ * an upstream that failed is nothing charged; a client that left has the prompt on its tab, for the
+ * upstream had read it.
  */
 export async function rowOf(
   call: MeteredCall,
@@ -54,7 +55,9 @@ export async function rowOf(
   return { row: row(call, counted, world.now()), tokens: inputTokens(usage) + outputTokens(usage) }
 }
 
-/** The row of a call that could not be metered: it says that it was interrupted, and costs nothing. */
+/**
+ * The row of a call that could not be metered: it says that it was interrupted, and costs nothing.
+ */
 export function unmeteredRow(
   call: MeteredCall,
   now: number,

@@ -18,7 +18,8 @@ import { shown } from './misfit.ts'
 
 const Duration = NullableText({
   description:
-    'How long a period is: a whole number with s, m, h, d, w or mo, or daily, weekly, monthly, quarterly, yearly. Null: no reset.',
+    'How long a period is: a whole number with s, m, h, d, w or mo, or daily, weekly, ' +
+    'monthly, quarterly, yearly. Null: no reset.',
   examples: ['30d', '1mo', 'weekly'],
 })
 
@@ -81,7 +82,8 @@ const OWN_LIMITS = {
     type: ['string', 'null'],
     enum: ['strict', 'finish_last', 'soft', null],
     description:
-      'strict: no call passes the budget. finish_last: one call may finish over. soft: look, call, charge afterwards. Null: as the server is set.',
+      'strict: no call passes the budget. finish_last: one call may finish over. ' +
+      'soft: look, call, charge afterwards. Null: as the server is set.',
     examples: ['strict'],
   }),
   models: Type.Unsafe<string[] | null>({

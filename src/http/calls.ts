@@ -69,7 +69,8 @@ const Chat = Type.Object(
     user: Type.Optional(
       Type.String({
         description:
-          'Your id for the customer whose tab the call is on; an unknown one is created. The headers `x-litellm-customer-id` and `x-litellm-end-user-id` come before it.',
+          'Your id for the customer whose tab the call is on; an unknown one is created. The ' +
+          'headers `x-litellm-customer-id` and `x-litellm-end-user-id` come before it.',
         minLength: 1,
         maxLength: 256,
         examples: ['alice'],
@@ -99,7 +100,8 @@ const CHAT = operation({
   tag: 'Calls',
   summary: 'A chat completion, on the tab of the customer in `user`',
   description:
-    'As OpenAI `POST /v1/chat/completions`. The charge is on disk before the answer ends: its last byte, or the `data: [DONE]` of a stream, waits for that.',
+    'As OpenAI `POST /v1/chat/completions`. The charge is on disk before the answer ends: its ' +
+    'last byte, or the `data: [DONE]` of a stream, waits for that.',
   unparsedBody: {
     schema: Chat,
     examples: {
@@ -128,7 +130,8 @@ const CHAT = operation({
     }),
     new Refusal(
       'budget_exceeded',
-      'ExceededBudget: End User=alice over budget. Spend=4.000012, Budget=4. Held for calls in flight: 0; the budget resets at 2026-12-01T00:00:00.000Z.',
+      'ExceededBudget: End User=alice over budget. Spend=4.000012, Budget=4. ' +
+        'Held for calls in flight: 0; the budget resets at 2026-12-01T00:00:00.000Z.',
     ),
     new Refusal('upstream_failed', 'The upstream of `demo` cannot be reached.'),
     new Refusal('upstream_timed_out', 'The upstream of `demo` sent nothing for 600 s.'),

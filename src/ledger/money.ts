@@ -10,7 +10,9 @@ export type Nanos = number & { readonly [unit]: 'nano-dollars' }
 
 export const ZERO = 0 as Nanos
 
-/** The most dollars that one amount may be: a little below what a double counts exactly in nanos. */
+/**
+ * The most dollars that one amount may be: a little below what a double counts exactly in nanos.
+ */
 export const DOLLARS_MAX = 9_000_000
 
 /** Marks an integer as money. Throws on a fraction, on NaN, and past 2^53: each is our bug. */

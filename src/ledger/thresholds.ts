@@ -63,7 +63,9 @@ export function crossings(
   return found
 }
 
-/** Where the spend leads if the rest of the period is like its beginning; null: not past the limit. */
+/**
+ * Where the spend leads if the rest of the period is like its beginning; null: not past the limit.
+ */
 function project(
   { limit, spent }: Account,
   { period, now }: { readonly period: Period; readonly now: number },

@@ -4,7 +4,9 @@ import { type Usage, usageFromOpenAI } from './usage.ts'
 /** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
 const UNDIGESTED_CHARS_MAX = 256 * 1024
 
-/** An event longer than this is passed on unread: no provider sends one, a broken upstream might. */
+/**
+ * An event longer than this is passed on unread: no provider sends one, a broken upstream might.
+ */
 const EVENT_BYTES_MAX = 8 * 1024 * 1024
 
 const NOTHING = new Uint8Array(0)

@@ -31,7 +31,9 @@ const BY_FAMILY: readonly (readonly [RegExp, number])[] = [
   [/^gemini-(?:2\.0-flash|1\.5-(?:pro|flash))/, 8_192],
 ]
 
-/** Null: not known. A maker before the model (`openai/gpt-4o`, as OpenRouter has it) is left off. */
+/**
+ * Null: not known. A maker before the model (`openai/gpt-4o`, as OpenRouter has it) is left off.
+ */
 export function outputTokensMax(provider: string, model: string): number | null {
   if (provider === 'demo') return 256
   const name = model.slice(model.lastIndexOf('/') + 1)

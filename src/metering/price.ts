@@ -4,7 +4,9 @@ import type { Kind } from './usage.ts'
 /** Nano-dollars for a million tokens of each kind: a single token often costs a fraction of one. */
 export type Rates = Readonly<Record<Kind, Nanos>>
 
-/** What a model's tokens cost. Prices of zero are real zeros; an unknown price is `null` instead. */
+/**
+ * What a model's tokens cost. Prices of zero are real zeros; an unknown price is `null` instead.
+ */
 export type Price = {
   readonly rates: Rates
   /**

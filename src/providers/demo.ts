@@ -100,7 +100,10 @@ function promptTokens(json: Ask['json']): number {
 function demoText(json: Ask['json']): string {
   const messages = Array.isArray(json['messages']) ? json['messages'] : []
   const asked = textOf(messages.at(-1)).slice(0, 200)
-  return `This is Tollgate's demo model: it thinks of nothing, and costs nothing real. You said: ${asked}`
+  return (
+    "This is Tollgate's demo model: it thinks of nothing, and costs nothing real. " +
+    `You said: ${asked}`
+  )
 }
 
 /** The text of a message, whether it is given as text or in parts. */

@@ -107,7 +107,9 @@ export const commandLine = (): string[] => process.argv.slice(2)
 export const environment = (): Record<string, string | undefined> => process.env
 export const exit = (code: number): never => process.exit(code)
 
-/** The text of a file, or null if there is none. Throws when it cannot be read for another reason. */
+/**
+ * The text of a file, or null if there is none. Throws when it cannot be read for another reason.
+ */
 export const readText = (path: string): string | null =>
   existsSync(path) ? readFileSync(path, 'utf8') : null
 

@@ -13,7 +13,9 @@ export type Statement = {
   all(...values: SqlValue[]): SqlRow[]
 }
 
-/** An open database, the same over `bun:sqlite` and `node:sqlite`. Everything in it is synchronous. */
+/**
+ * An open database, the same over `bun:sqlite` and `node:sqlite`. Everything in it is synchronous.
+ */
 export type Database = {
   prepare(sql: string): Statement
   /** Runs statements that take no values and answer no rows. */
@@ -21,7 +23,9 @@ export type Database = {
   close(): void
 }
 
-/** Opens the file, and makes it unless `readonly`. Throws SQLite's own error, which names no file. */
+/**
+ * Opens the file, and makes it unless `readonly`. Throws SQLite's own error, which names no file.
+ */
 export async function openDatabase(
   path: string,
   mode: 'readwrite' | 'readonly',

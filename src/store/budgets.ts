@@ -56,7 +56,8 @@ export function budgetTable(database: Database): BudgetTable {
         const are = customers === 1 ? '1 customer is' : `${customers} customers are`
         throw new Refusal(
           'in_use',
-          `${are} on budget '${id}'. Move them to another with /customer/update, or send "force": true to leave them without one.`,
+          `${are} on budget '${id}'. Move them to another with /customer/update, ` +
+            'or send "force": true to leave them without one.',
           { param: 'id' },
         )
       }

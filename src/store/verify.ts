@@ -99,8 +99,8 @@ function* wrongCosts(database: Database): Generator<string> {
       const price = prices.get(row['price_id'] as number)
       const cost = price === undefined ? 0 : costOf(usageOf(row), price)
       if (cost === row['cost']) continue
-      const booked = dollarsText(row['cost'] as Nanos)
-      yield `ledger row ${row['id']}: cost is ${booked}, its usage at its prices ${dollarsText(cost as Nanos)}`
+      const [booked, right] = [row['cost'], cost].map((amount) => dollarsText(amount as Nanos))
+      yield `ledger row ${row['id']}: cost is ${booked}, its usage at its prices ${right}`
     }
     last = rows.at(-1)!['id'] as string
   }
