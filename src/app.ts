@@ -117,6 +117,7 @@ async function joinParts(config: Config, masterKey: string) {
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
     customers: store,
+    periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,

@@ -1,5 +1,5 @@
 import { type Nanos, ZERO } from '../ledger/money.ts'
-import type { LedgerRow, Outcome, UsageSource } from '../ledger/settlement.ts'
+import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
@@ -77,7 +77,7 @@ const row = (
   model: call.model,
   deployment: call.deployment.id,
   ...counted,
-  price: call.deployment.priceSnapshot,
+  price: call.deployment.priceSnapshot ?? UNPRICED,
   charge: counted.cost,
   startedAt: call.startedAt,
   settledAt,

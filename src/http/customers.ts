@@ -101,7 +101,7 @@ const answerDeleted = {
     { additionalProperties: false },
   ),
 }
-const customerNotFound = (id: string, param: string) =>
+export const customerNotFound = (id: string, param: string) =>
   new Refusal('not_found', `End User Id=${id} does not exist in db`, { param })
 const manyNotFound = new Refusal('not_found', 'End User Id(s)=a, b do not exist in db', {
   param: 'user_ids',

@@ -10,9 +10,11 @@ import { failureResponse } from './failures.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
+import { type PeriodParts, periodRoutes } from './periods.ts'
 
 export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<BudgetParts, 'models'> &
+  PeriodParts &
   MetricParts &
   ModelParts &
   HealthParts & {
@@ -45,6 +47,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(parts.calls)
     .use(customerRoutes(withModels, '/customer'))
     .use(customerRoutes(withModels, '/end_user'))
+    .use(periodRoutes(parts, '/customer'))
+    .use(periodRoutes(parts, '/end_user'))
     .use(budgetRoutes(withModels))
     .use(modelRoutes(parts))
     .use(healthRoutes(parts))

@@ -9,6 +9,9 @@ export type Outcome = 'ok' | 'interrupted' | 'client_closed' | 'upstream_failed'
 /** Who counted the tokens: the upstream, the upstream after the client had left, our tokenizer. */
 export type UsageSource = 'upstream' | 'drained' | 'estimated' | 'none'
 
+/** In place of prices where the model has none, and the call counted as nothing. */
+export const UNPRICED = 'unpriced'
+
 /** One settled call. Rows are never changed; what was wrong is put right by a further row. */
 export type LedgerRow = {
   /** The call's id, a ULID: rows sort by the time at which their calls began. */
@@ -24,7 +27,7 @@ export type LedgerRow = {
   readonly usageSource: UsageSource
   /** Tokens by kind (`metering/usage.ts`). */
   readonly usage: Readonly<Record<string, number>>
-  /** The prices applied, as JSON; null: the model has none. */
+  /** The prices applied, as JSON, or `UNPRICED`; null: no call. */
   readonly price: string | null
   /** What the upstream charges us. */
   readonly cost: Nanos

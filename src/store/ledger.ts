@@ -10,6 +10,8 @@ export type LedgerTable = {
   /** What was charged on a tab since `since`, milliseconds: the truth behind a cached `spent`. */
   spentSince(tab: number, since: number): Nanos
   spentOnModelSince(tab: number, model: string, since: number): Nanos
+  /** From `since` on and before `until`, milliseconds. */
+  spentBetween(tab: number, since: number, until: number): Nanos
   /** Adds a set of prices, and answers its number. */
   addPrice(snapshot: string): number
   /** Saves the search for a set of prices whose number is on disk. */
@@ -42,6 +44,9 @@ export function ledgerTable(database: Database): LedgerTable {
   const spentOnModel = database.prepare(`
     SELECT coalesce(sum(charge), 0) AS spent FROM ledger
     WHERE tab = ?1 AND settled_at >= ?2 AND model = ?3`)
+  const spentBetween = database.prepare(`
+    SELECT coalesce(sum(charge), 0) AS spent FROM ledger
+    WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3`)
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
@@ -79,6 +84,7 @@ export function ledgerTable(database: Database): LedgerTable {
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
     spentOnModelSince: (tab, model, since) =>
       spentOnModel.get(tab, since, model)?.['spent'] as Nanos,
+    spentBetween: (tab, since, until) => spentBetween.get(tab, since, until)?.['spent'] as Nanos,
     spentSince: (tab, since) => spentSince.get(tab, since)?.['spent'] as Nanos,
   }
 }

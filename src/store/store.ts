@@ -1,6 +1,7 @@
 import type { Budget, Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
+import type { Period } from '../ledger/period.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { type Database, openDatabase } from '../runtime/sqlite.ts'
 import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
@@ -126,6 +127,23 @@ export class Store {
   /** Charged for one model on a tab since a moment, milliseconds. */
   spentOnModelSince(tab: number, model: string, since: number): Nanos {
     return this.#ledger.spentOnModelSince(tab, model, since)
+  }
+
+  /** What a customer was charged in its current period and in those before it, newest first. */
+  periodsOf(id: string, limit: number): readonly (Period & { readonly spent: Nanos })[] | null {
+    const known = this.findCustomer(id)
+    if (known === null) return null
+    const { tab, createdAt } = known.customer
+    const { periodOf, now } = this.#options
+    const periods: (Period & { readonly spent: Nanos })[] = []
+    let period = periodOf(known.budget, now())
+    for (;;) {
+      const { start, end } = period
+      const spent = this.#ledger.spentBetween(tab, start, end ?? Number.MAX_SAFE_INTEGER)
+      periods.push({ start, end, spent })
+      if (periods.length === limit || start <= createdAt) return periods
+      period = periodOf(known.budget, start - 1)
+    }
   }
 
   listCustomers(query: ListQuery): { customers: readonly BudgetedCustomer[]; total: number } {

@@ -1,4 +1,5 @@
 import { dollarsText, type Nanos } from '../ledger/money.ts'
+import { UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import { KINDS, type Usage } from '../metering/usage.ts'
@@ -86,8 +87,9 @@ function strayRows(database: Database): string[] {
 
 function* wrongCosts(database: Database): Generator<string> {
   const prices = new Map<number, Price>()
-  for (const row of database.prepare('SELECT * FROM prices').all()) {
-    prices.set(row['id'] as number, JSON.parse(row['snapshot'] as string) as Price)
+  for (const { id, snapshot } of database.prepare('SELECT * FROM prices').all()) {
+    if (snapshot === UNPRICED) continue
+    prices.set(id as number, JSON.parse(snapshot as string) as Price)
   }
   const page = database.prepare(
     `SELECT * FROM ledger WHERE id > ?1 AND outcome <> 'correction'

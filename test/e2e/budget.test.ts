@@ -213,6 +213,11 @@ describe('a model without a price', () => {
     })
     await open.server.ask('/customer/new', { json: { user_id: 'budgeted', max_budget: 10 } })
     expect((await open.chat({ user: 'budgeted', model: 'unpriced' })).status).toBe(200)
+    const { openDatabase } = await import('../../src/runtime/sqlite.ts')
+    const database = await openDatabase(open.server.databasePath, 'readonly')
+    const rows = database.prepare('SELECT snapshot FROM ledger JOIN prices ON prices.id = price_id')
+    expect(rows.all()).toEqual([{ snapshot: 'unpriced' }])
+    database.close()
   })
 })
 

@@ -37,6 +37,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     priceOf: () => null,
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
+    periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
     heldInAll: () => ({ count: 0, money: ZERO }),
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,

@@ -144,6 +144,7 @@ describe('a reset', () => {
     const { spent, totalSpent } = again.store.findCustomer('alice')!.customer
     expect({ spent, totalSpent }).toEqual({ spent: ZERO, totalSpent: nanos(7) })
     expect((await verify(path)).faults).toEqual([])
+    expect(again.store.periodsOf('alice', 10)?.map(({ spent }) => spent)).toEqual([ZERO, nanos(7)])
 
     const next = { charge: nanos(2), settledAt: february, periodStart: february }
     await again.store.commit(charged(customer, next), [])
