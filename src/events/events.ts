@@ -1,6 +1,11 @@
 import type { Budget } from '../ledger/budget.ts'
 import { dollarsText, toDollars } from '../ledger/money.ts'
-import type { LedgerRow, SettledSums, Settlement } from '../ledger/settlement.ts'
+import {
+  type LedgerRow,
+  type SettledSums,
+  type Settlement,
+  snakeCase,
+} from '../ledger/settlement.ts'
 import type { Crossing } from '../ledger/thresholds.ts'
 
 /** An event as it goes into the outbox. */
@@ -104,7 +109,9 @@ function event(
     call_id: row.id,
     model: row.model,
     total_spend: toDollars(after.account.spent),
-    usage: row.usage,
+    usage: Object.fromEntries(
+      Object.entries(row.usage).map(([kind, tokens]) => [snakeCase(kind), tokens]),
+    ),
   }
   return { id, customerId, body: JSON.stringify(body) }
 }

@@ -9,6 +9,10 @@ export type Outcome = 'ok' | 'interrupted' | 'client_closed' | 'upstream_failed'
 /** Who counted the tokens: the upstream, the upstream after the client had left, our tokenizer. */
 export type UsageSource = 'upstream' | 'drained' | 'estimated' | 'none'
 
+/** A kind of token as JSON and SQL name it: `cachedInput` is `cached_input` there. */
+export const snakeCase = (kind: string): string =>
+  kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
 /** In place of prices where the model has none, and the call counted as nothing. */
 export const UNPRICED = 'unpriced'
 

@@ -1,5 +1,5 @@
 import { dollarsText, type Nanos } from '../ledger/money.ts'
-import { UNPRICED } from '../ledger/settlement.ts'
+import { snakeCase, UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import { KINDS, type Usage } from '../metering/usage.ts'
@@ -109,7 +109,4 @@ function* wrongCosts(database: Database): Generator<string> {
 }
 
 const usageOf = (row: SqlRow): Usage =>
-  Object.fromEntries(KINDS.map((kind) => [kind, row[columnOf(kind)]])) as unknown as Usage
-
-/** `cachedInput` is kept in the column `cached_input`. */
-const columnOf = (kind: string) => kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  Object.fromEntries(KINDS.map((kind) => [kind, row[snakeCase(kind)]])) as unknown as Usage
