@@ -18,7 +18,13 @@ for (const script of ['build', 'compile']) {
 }
 
 const report = join(mkdtempSync(join(tmpdir(), 'tollgate-report-')), 'junit.xml')
-const options = ['--reporter=junit', `--reporter-outfile=${report}`, ...process.argv.slice(2)]
+// `timeout` in bunfig.toml has no effect in Bun 1.4.5.
+const options = [
+  '--timeout=30000',
+  '--reporter=junit',
+  `--reporter-outfile=${report}`,
+  ...process.argv.slice(2),
+]
 const exitCode = await run(['test', ...options])
 
 const [, attributes = ''] = /<testsuites\b([^>]*)>/.exec(readFileSync(report, 'utf8')) ?? []
