@@ -1,9 +1,10 @@
 import { monotonicFactory, ulid } from 'ulid'
-import type { BudgetRules, Config } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { served, unpriced } from './config/served.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
 import { Accounts } from './gateway/accounts.ts'
+import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
 import { type Deployment, Deployments } from './gateway/deployments.ts'
 import { InFlight } from './gateway/in-flight.ts'
@@ -11,8 +12,7 @@ import { tokenizerFor } from './gateway/tokenizer.ts'
 import { digestOf, requireMasterKey } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import { server } from './http/server.ts'
-import { type Budget, NO_LIMITS } from './ledger/budget.ts'
-import { type Period, type PeriodRule, periodAt } from './ledger/period.ts'
+import type { Budget } from './ledger/budget.ts'
 import type { Settlement } from './ledger/settlement.ts'
 import { logError, logInfo, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
@@ -45,7 +45,9 @@ export async function serve(config: Config): Promise<void> {
   parts.outbox?.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
-  onStopSignal(() => void stop(listener, parts, config.shutdownTimeoutMs))
+  const hurry = Promise.withResolvers<void>()
+  const patience = () => Promise.race([pause(config.shutdownTimeoutMs), hurry.promise])
+  onStopSignal(() => void stop(listener, parts, patience), hurry.resolve)
   print(`Tollgate ${VERSION} is listening on http://${host}:${listener.port}`)
 }
 
@@ -69,10 +71,7 @@ async function joinParts(config: Config, masterKey: string) {
   const makeId = monotonicFactory()
   const newId = () => makeId(now())
   const rules = config.budgets
-  const budgetOf = (assigned: Budget | null) => assigned ?? defaultBudget(rules, store)
-  const periodOf = (assigned: Budget | null, at: number): Period =>
-    periodAt(periodRule(budgetOf(assigned), rules), at)
-
+  const { budgetOf, periodOf } = binding(rules, (id) => store.findBudget(id))
   const store = await openStore(config, {
     periodOf,
     now,
@@ -128,33 +127,6 @@ async function joinParts(config: Config, masterKey: string) {
   return { app, store, outbox, deployments, inFlight }
 }
 
-/** What binds a customer without a budget of its own: a tier by its id, or plain dollars. */
-function defaultBudget(
-  { defaultBudgetId, defaultMaxBudget }: BudgetRules,
-  store: Pick<Store, 'findBudget'>,
-): Budget | null {
-  if (defaultBudgetId !== null) return store.findBudget(defaultBudgetId)
-  if (defaultMaxBudget === null) return null
-  const made = { createdAt: 0, createdBy: 'config', updatedAt: 0, updatedBy: 'config' }
-  return {
-    ...NO_LIMITS,
-    ...made,
-    id: 'max_end_user_budget',
-    shared: true,
-    maxBudget: defaultMaxBudget,
-  }
-}
-
-/** A budget's period, with what it leaves to the server. */
-const periodRule = (budget: Budget | null, rules: BudgetRules): PeriodRule => ({
-  duration: budget?.duration ?? null,
-  resetAt: budget?.resetAt ?? null,
-  createdAt: budget?.createdAt ?? 0,
-  timezone: budget?.timezone ?? rules.timezone,
-  weekStart: budget?.weekStart ?? rules.weekStart,
-  dayOfMonth: budget?.dayOfMonth ?? rules.dayOfMonth,
-})
-
 /** The headers of the config whose value is the customer, in the contract's order. */
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>
   userHeaderName === null ? [...customerHeaders] : [...customerHeaders, userHeaderName]
@@ -191,19 +163,22 @@ function madeMasterKey({ host, databasePath }: Config): string {
   return key
 }
 
-/** How long clients may take to read that their calls were cut off. */
+/** How long clients may take to read that they were cut off, and receivers to take an event. */
 const LAST_WORDS_MS = 1_000
 
 /** How long the last charges may take to be counted and written. */
 const SETTLE_MS = 10_000
 
-/** In this order: no new calls, those in flight to their end, everything written, exit 0. */
-async function stop(listener: Listener, parts: Parts, timeoutMs: number) {
+/**
+ * In this order: no new calls, those in flight to their end, everything written, exit 0. `patience`
+ * resolves when they have had their time, or when a second signal says that it is enough.
+ */
+async function stop(listener: Listener, parts: Parts, patience: () => Promise<void>) {
   const { inFlight } = parts
   logInfo('stopping: no new calls are taken, those in flight may finish', { calls: inFlight.count })
   try {
     const closed = listener.close().then(() => 'closed' as const)
-    if ((await Promise.race([closed, pause(timeoutMs)])) !== 'closed') {
+    if ((await Promise.race([closed, patience()])) !== 'closed') {
       logWarning('the shutdown time is over: calls in flight are cut off', {
         calls: inFlight.count,
       })
@@ -213,7 +188,7 @@ async function stop(listener: Listener, parts: Parts, timeoutMs: number) {
     }
     // A client that hung up has no connection any more, and still has something to pay.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
-    parts.outbox?.stop()
+    await Promise.race([parts.outbox?.stop(), pause(LAST_WORDS_MS)])
     const complete = parts.store.close()
     exit(complete ? 0 : 1)
   } catch (error) {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { serve, whatItServes } from './app.ts'
 import { ConfigError, loadConfig } from './config/load.ts'
+import { nearest } from './errors.ts'
 import { dollarsText } from './ledger/money.ts'
 import { complain, print } from './log.ts'
 import { commandLine, environment, exit, fileExists, readText } from './runtime/runtime.ts'
@@ -37,30 +38,41 @@ async function main() {
   if (values.version) return print(VERSION)
   const [name = 'serve', ...others] = positionals
   if (!(name in COMMANDS) || others.length > 0) {
-    complain(`Unknown command: ${positionals.join(' ')}. See tollgate --help.`)
+    const meant = nearest(name, Object.keys(COMMANDS))
+    const hint = meant === null ? '' : ` Did you mean ${meant}?`
+    complain(`Unknown command: ${positionals.join(' ')}.${hint} See tollgate --help.`)
     exit(2)
   }
   await COMMANDS[name as keyof typeof COMMANDS](values)
 }
 
+const OPTIONS = {
+  config: { type: 'string' },
+  port: { type: 'string' },
+  host: { type: 'string' },
+  db: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const
+
 function parseCommandLine() {
+  const args = commandLine()
   try {
-    return parseArgs({
-      args: commandLine(),
-      allowPositionals: true,
-      options: {
-        config: { type: 'string' },
-        port: { type: 'string' },
-        host: { type: 'string' },
-        db: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-      },
-    })
+    return parseArgs({ args, allowPositionals: true, options: OPTIONS })
   } catch (error) {
-    complain(`${(error as Error).message} See tollgate --help.`)
+    complain(`${optionMistake(error as Error, args)} See tollgate --help.`)
     return exit(2)
   }
+}
+
+/** Node's own sentence for an unknown option talks of positional arguments, which nobody meant. */
+function optionMistake(error: Error & { code?: string }, args: string[]): string {
+  const names = Object.keys(OPTIONS).map((name) => `--${name}`)
+  const given = args.map((word) => word.split('=')[0]!)
+  const unknown = given.find((word) => /^-./.test(word) && !['-h', '-v', ...names].includes(word))
+  if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || unknown === undefined) return error.message
+  const meant = nearest(unknown, names)
+  return `Unknown option ${unknown}.${meant === null ? '' : ` Did you mean ${meant}?`}`
 }
 
 const configOf = (flags: Flags) => loadConfig({ flags, env: environment(), readFile: readText })

@@ -5,7 +5,8 @@ import type { MapField, Reader } from './reader.ts'
 
 const MODES = ['strict', 'finish_last', 'soft'] as const
 
-const WEEKDAYS = [
+/** In ISO's order: the first is number 1. */
+export const WEEKDAYS = [
   'monday',
   'tuesday',
   'wednesday',
@@ -15,15 +16,16 @@ const WEEKDAYS = [
   'sunday',
 ] as const
 
+const A_SHARE = 'a share above 0 and up to 1, such as 0.5'
+const SHARE = { min: Number.MIN_VALUE, max: 1 }
+
 /** How budgets are enforced, of `tollgate_settings`, and LiteLLM's default budget. */
 export function readBudgetRules(
   reader: Reader,
   from: { readonly litellm: MapField | null; readonly tollgate: MapField | null },
 ): BudgetRules {
   const of = (key: string) => reader.field(from.tollgate, key)
-  const share = { min: 0.001, max: 1 }
   const tokens = { min: 1, max: 1_000_000_000, isWhole: true }
-  const aShare = 'a share above 0 and up to 1, such as 0.5'
   const aCount = 'a whole number of tokens from 1'
   const weekday = reader.word(of('week_start'), WEEKDAYS)
   const day = reader.number(of('day_of_month'), 'a day from 1 to 31', {
@@ -33,7 +35,7 @@ export function readBudgetRules(
   })
   return {
     mode: reader.word(of('budget_mode'), MODES) ?? 'strict',
-    reserveShare: reader.number(of('reserve_share'), aShare, share) ?? 0.5,
+    reserveShare: reader.number(of('reserve_share'), A_SHARE, SHARE) ?? 0.5,
     outputTokensMin: reader.number(of('min_output_tokens'), aCount, tokens) ?? 16,
     outputTokensMaxDefault: reader.number(of('default_max_output_tokens'), aCount, tokens) ?? 4_096,
     allowUnpriced: reader.flag(of('allow_unpriced_models')) ?? false,
@@ -52,7 +54,7 @@ function readThresholds(reader: Reader, tollgate: MapField | null): number[] {
   if (field === null) return [0.85, 0.95]
   const shares = reader
     .items(field, 'a list of shares of the budget, such as [0.85, 0.95]')
-    .map((item) => reader.number(item, 'a share above 0 and up to 1', { min: 0.001, max: 1 }))
+    .map((item) => reader.number(item, A_SHARE, SHARE))
     .filter((share) => share !== null)
   return [...new Set(shares)].sort((a, b) => a - b)
 }

@@ -32,6 +32,10 @@ export function readDeployments(
   file: MapField,
   defaultTimeoutMs: number,
 ): DeploymentConfig[] {
+  if (!file.setting.entries.has('model_list')) {
+    reader.report.warning(1, 'there is no model_list, so the built-in demo model is served')
+    return [demoDeployment(defaultTimeoutMs)]
+  }
   const list = reader.field(file, 'model_list')
   const entries = reader.items(list, 'a list of models, each with model_name and litellm_params')
   if (list === null || (list.setting.kind === 'list' && entries.length === 0)) {

@@ -126,7 +126,6 @@ function tellOtherAlerting(reader: Reader, item: Field, kind: string) {
   reader.report.warning(line, `${item.name}: ${what}has no effect in Tollgate yet; webhook has`)
 }
 
-/** An IANA zone, or null. Offsets such as +02:00 are none: they know of no summer time. */
 export function readTimezone(reader: Reader, litellm: MapField | null): string | null {
   const field = reader.field(litellm, 'timezone')
   const zone = reader.text(field)
@@ -135,7 +134,8 @@ export function readTimezone(reader: Reader, litellm: MapField | null): string |
   return reader.wrong(field, `an IANA time zone, such as ${meant ?? 'Europe/Berlin'}`)
 }
 
-function isZone(zone: string): boolean {
+/** Whether it is an IANA zone. Offsets such as +02:00 are none: they know of no summer time. */
+export function isZone(zone: string): boolean {
   if (!/^[A-Za-z]/.test(zone)) return false
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }) !== null

@@ -37,7 +37,7 @@ export const PARAM_KEYS = words(`
   model_info n no-log num_ctx num_predict num_retries order otpm parallel_tool_calls prediction
   presence_penalty project prompt_cache_key prompt_cache_retention prompt_id prompt_label
   prompt_variables prompt_version provider_affinity_header quality_router_config
-  quality_router_default_model reasoning_effort region_name repetition_penalty request_timeout
+  quality_router_default_model reasoning_effort repetition_penalty request_timeout
   response_format retry_policy roles rpm s3_bucket_name s3_endpoint_url s3_region_name
   safety_identifier safety_settings seed service_tier stop store stream stream_options
   stream_timeout supports_system_message tag_regex tags temperature tenant_id thinking
@@ -149,8 +149,8 @@ export const LITELLM_KEYS = words(`
   huggingface_key in_memory_llm_clients_cache include_cost_in_streaming_usage input_callback
   internal_user_budget_duration json_logs key_generation_settings langfuse_default_tags
   langsmith_batch_size llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode
-  log_raw_request_response logged_real_time_event_types logging max_budget max_end_user_budget
-  max_end_user_budget_id max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget
+  log_raw_request_response logged_real_time_event_types logging max_budget
+  max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget
   max_user_budget mcp_aliases model_alias_map model_cost_map_url model_fallbacks
   model_group_settings modify_params newrelic_params num_retries num_retries_per_request
   openai_key openai_moderations_model_name openrouter_key organization output_parse_pii

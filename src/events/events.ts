@@ -19,7 +19,7 @@ export type CustomerEvent = {
 /**
  * What there is to tell of a charge: the charge itself, then what it has crossed. In the fields of
  * LiteLLM's webhook (https://docs.litellm.ai/docs/proxy/alerting#webhook-spec) and, after those,
- * ours. Nothing for a call without a customer, and nothing for one that was charged nothing.
+ * ours. Nothing for a call without a customer, and nothing for one that the upstream failed.
  */
 export function eventsOf(
   { row, after }: Settlement,

@@ -28,6 +28,7 @@ export class Outbox {
   readonly #now: () => number
   /** Customers whose first event is under way. */
   readonly #busy = new Set<string>()
+  readonly #sending = new Set<Promise<void>>()
   #timer: ReturnType<typeof setTimeout> | null = null
   #awake = false
   #stopped = false
@@ -48,10 +49,14 @@ export class Outbox {
     })
   }
 
-  /** Starts no further delivery; those under way end by themselves or are sent again. */
-  stop() {
+  /**
+   * Starts no further delivery. Resolves when those under way are done with; who does not wait for
+   * that may see one of them sent again after the next start.
+   */
+  async stop(): Promise<void> {
     this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
+    await Promise.all(this.#sending)
   }
 
   #sendDue() {
@@ -60,7 +65,7 @@ export class Outbox {
       // The busy ones are due as well, so as many more are asked for.
       for (const event of this.#store.dueEvents(DELIVERIES_MAX * 2)) {
         if (this.#busy.size >= DELIVERIES_MAX) break
-        if (!this.#busy.has(event.customerId)) void this.#send(event)
+        if (!this.#busy.has(event.customerId)) this.#start(event)
       }
     }
     this.#sleep()
@@ -73,6 +78,11 @@ export class Outbox {
     const dueAt = this.#busy.size > 0 ? null : this.#store.nextEventDueAt()
     if (dueAt === null) return
     this.#timer = setTimeout(() => this.wake(), Math.max(1, dueAt - this.#now()))
+  }
+
+  #start(event: CustomerEvent & { readonly attempts: number }) {
+    const sending = this.#send(event).finally(() => this.#sending.delete(sending))
+    this.#sending.add(sending)
   }
 
   async #send(event: CustomerEvent & { readonly attempts: number }): Promise<void> {

@@ -18,10 +18,10 @@ export function requireMasterKey(headers: Headers, keyDigest: Uint8Array) {
 const BEARER = /^bearer( +|$)/i
 
 function presentedKey(headers: Headers): string | null {
-  const authorization = headers.get('authorization')
-  const key =
-    authorization?.replace(BEARER, '') ?? headers.get('x-api-key') ?? headers.get('api-key')
-  return key === undefined || key === null || key.trim() === '' ? null : key.trim()
+  const bearer = headers.get('authorization')?.replace(BEARER, '')
+  // An empty one counts as none: some clients send the header whether or not they have a key.
+  const key = bearer?.trim() || headers.get('x-api-key')?.trim() || headers.get('api-key')?.trim()
+  return key || null
 }
 
 const CHALLENGE = { 'www-authenticate': 'Bearer' }

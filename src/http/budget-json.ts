@@ -1,4 +1,6 @@
 import * as Type from 'typebox'
+import { WEEKDAYS } from '../config/budgets.ts'
+import { isZone } from '../config/general.ts'
 import { Refusal } from '../errors.ts'
 import type { Budget, BudgetMode, Limits, ModelBudget } from '../ledger/budget.ts'
 import { fromDollars, type Nanos, toDollars } from '../ledger/money.ts'
@@ -96,7 +98,7 @@ const OWN_LIMITS = {
     description: 'IANA zone that days, weeks and months begin in. Null: as the server is set.',
     examples: ['Europe/Berlin'],
   }),
-  week_start: Type.Unsafe<NonNullable<Limits['weekStart']> | null>({
+  week_start: Type.Unsafe<Limits['weekStart']>({
     type: ['integer', 'null'],
     minimum: 1,
     maximum: 7,
@@ -113,10 +115,18 @@ const OWN_LIMITS = {
   }),
 }
 
-/** The limits as fields of a body: each may be left out. */
-export const LIMIT_FIELDS = Type.Partial(Type.Object({ ...LIMITS, ...OWN_LIMITS })).properties
+/** As a body may have it; an answer has the number. Text, so that `1` is taken for "1". */
+const WeekStart = NullableText({
+  description: 'Where weeks begin: 1 to 7, or monday to sunday. Null: as the server is set.',
+  examples: ['monday', 7],
+})
 
-type LimitFields = Partial<Type.Static<Type.TObject<typeof LIMITS & typeof OWN_LIMITS>>>
+const GIVEN = { ...LIMITS, ...OWN_LIMITS, week_start: WeekStart }
+
+/** The limits as fields of a body: each may be left out. */
+export const LIMIT_FIELDS = Type.Partial(Type.Object(GIVEN)).properties
+
+type LimitFields = Partial<Type.Static<Type.TObject<typeof GIVEN>>>
 
 const who = {
   description: 'Who did it; the holder of the master key.',
@@ -141,7 +151,7 @@ export const BudgetSchema = Type.Object(
 
 export type BudgetJson = Type.Static<typeof BudgetSchema>
 
-/** Only what was given; null where a limit is lifted. Throws `invalid_request` for a bad period. */
+/** Only what was given; null where a limit is lifted. Throws `invalid_request`, as for a bad period. */
 export function readLimits(fields: LimitFields): Partial<Limits> {
   const { budget_duration: duration, budget_reset_at: resetAt } = fields
   return given({
@@ -151,12 +161,12 @@ export function readLimits(fields: LimitFields): Partial<Limits> {
     tpmLimit: fields.tpm_limit,
     rpmLimit: fields.rpm_limit,
     modelMaxBudget: modelBudgets(fields.model_max_budget),
-    duration: duration && checkedDuration(duration, 'budget_duration'),
+    duration: text(duration, (given) => checkedDuration(given, 'budget_duration')),
     resetAt: typeof resetAt === 'string' ? parseTime(resetAt, 'budget_reset_at') : resetAt,
     mode: fields.budget_mode,
     models: fields.models,
-    timezone: fields.timezone && checkedZone(fields.timezone),
-    weekStart: fields.week_start,
+    timezone: text(fields.timezone, checkedZone),
+    weekStart: text(fields.week_start, checkedWeekday),
     dayOfMonth: fields.day_of_month,
   })
 }
@@ -199,7 +209,7 @@ function modelBudgets(
       model,
       {
         maxBudget: money(max_budget) ?? null,
-        duration: duration ? checkedDuration(duration, field) : null,
+        duration: text(duration, (given) => checkedDuration(given, field)) ?? null,
         tpmLimit: tpm_limit ?? null,
         rpmLimit: rpm_limit ?? null,
       },
@@ -232,9 +242,8 @@ function checkedDuration(text: string, field: string): string {
   )
 }
 
-/** An IANA zone; offsets such as +02:00 are none, as they know of no summer time. */
 function checkedZone(zone: string): string {
-  if (/^[A-Za-z]/.test(zone) && isZone(zone)) return zone
+  if (isZone(zone)) return zone
   throw new Refusal(
     'invalid_request',
     `timezone must be an IANA time zone, such as Europe/Berlin, got ${shown(zone)}`,
@@ -242,14 +251,20 @@ function checkedZone(zone: string): string {
   )
 }
 
-function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
+function checkedWeekday(given: string): NonNullable<Limits['weekStart']> {
+  const byName = WEEKDAYS.findIndex((day) => day === given.toLowerCase()) + 1
+  const day = /^[1-7]$/.test(given) ? Number(given) : byName
+  if (day > 0) return day as NonNullable<Limits['weekStart']>
+  throw new Refusal(
+    'invalid_request',
+    `week_start must be a day from 1 (Monday) to 7, or monday to sunday, got ${shown(given)}`,
+    { param: 'week_start' },
+  )
 }
+
+/** What was given as text, read; null and what was not given stay what they are. */
+const text = <Value>(given: string | null | undefined, read: (given: string) => Value) =>
+  typeof given === 'string' ? read(given) : given
 
 const money = (amount: number | null | undefined): Nanos | null | undefined =>
   typeof amount === 'number' ? fromDollars(amount) : amount

@@ -1,7 +1,7 @@
 import * as Type from 'typebox'
 import { type BudgetJson, BudgetSchema } from './budget-json.ts'
 
-/** What `/budget/settings` lists, in LiteLLM's order and with its names for the types. */
+/** What `/budget/settings` lists: LiteLLM's in its order, with its names for the types; then ours. */
 const SETTINGS = [
   { name: 'max_parallel_requests', type: 'Integer' },
   { name: 'tpm_limit', type: 'Integer' },
@@ -10,13 +10,18 @@ const SETTINGS = [
   { name: 'max_budget', type: 'Float' },
   { name: 'soft_budget', type: 'Float' },
   { name: 'model_max_budget', type: 'Object' },
+  { name: 'budget_mode', type: 'String' },
+  { name: 'models', type: 'Array' },
+  { name: 'timezone', type: 'String' },
+  { name: 'week_start', type: 'Integer' },
+  { name: 'day_of_month', type: 'Integer' },
 ] as const
 
 export const BudgetSettings = Type.Array(
   Type.Object(
     {
       field_name: Type.String({ description: 'The limit.', examples: ['max_budget'] }),
-      field_type: Type.Enum(['Integer', 'Float', 'String', 'Object'], {
+      field_type: Type.Enum(['Integer', 'Float', 'String', 'Object', 'Array'], {
         type: 'string',
         description: 'What its value is.',
         examples: ['Float'],

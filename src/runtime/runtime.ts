@@ -89,13 +89,17 @@ function whyNot(cause: unknown): string {
   return message ?? String(cause)
 }
 
-/** Calls `stop` at the first SIGTERM or SIGINT. */
-export function onStopSignal(stop: () => void) {
-  let asked = false
+/** A wrapper that passes a signal on, as npx does, brings the same Ctrl-C twice at once. */
+const SAME_SIGNAL_MS = 1_000
+
+/** Calls `stop` at the first SIGTERM or SIGINT, `hurry` at one that comes a second or more later. */
+export function onStopSignal(stop: () => void, hurry: () => void) {
+  let askedAt: number | null = null
   const once = () => {
-    if (asked) return
-    asked = true
-    stop()
+    if (askedAt === null) {
+      askedAt = performance.now()
+      stop()
+    } else if (performance.now() - askedAt >= SAME_SIGNAL_MS) hurry()
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     if (deno !== undefined) deno.addSignalListener(signal, once)

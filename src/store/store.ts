@@ -14,6 +14,7 @@ import {
 import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
 import { type Flush, startFlush } from './flush.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
+import { lockDatabase } from './lock.ts'
 import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
 import { migrate } from './schema.ts'
 
@@ -45,13 +46,15 @@ export class Store {
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
+  readonly #unlock: () => void
   readonly #budgets: BudgetTable
   readonly #ledger: LedgerTable
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #outbox: OutboxTable
 
-  private constructor(database: Database, options: StoreOptions) {
+  private constructor(database: Database, options: StoreOptions, unlock: () => void) {
+    this.#unlock = unlock
     this.#database = database
     this.#options = options
     this.#flush = startFlush(database)
@@ -64,15 +67,19 @@ export class Store {
     this.#outbox = outboxTable(database)
   }
 
-  /** Opens the file, makes it when it is not there, and brings its schema up to date. */
+  /**
+   * Opens the file, makes it when it is not there, and brings its schema up to date. Throws
+   * `UnusableDatabase` when another server has it, or a newer version wrote it.
+   */
   static async open(options: StoreOptions): Promise<Store> {
+    const unlock = await lockDatabase(options.path)
     const database = await openDatabase(options.path, 'readwrite')
     // WAL with NORMAL: a commit survives the death of the process, and readers never wait.
     database.exec('PRAGMA journal_mode = WAL')
     database.exec('PRAGMA synchronous = NORMAL')
     database.exec('PRAGMA busy_timeout = 250')
     migrate(database)
-    return new Store(database, options)
+    return new Store(database, options, unlock)
   }
 
   isHealthy(): boolean {
@@ -83,6 +90,7 @@ export class Store {
   close(): boolean {
     const complete = this.#flush.stop()
     this.#database.close()
+    this.#unlock()
     return complete
   }
 

@@ -28,6 +28,7 @@ const PAGE_ROWS = 10_000
 export async function verify(path: string): Promise<Verdict> {
   const database = await openDatabase(path, 'readonly')
   try {
+    requireDatabase(database, path)
     const version = versionOf(database)
     if (version !== SCHEMA_VERSION) {
       throw new UnusableDatabase(
@@ -51,6 +52,15 @@ export async function verify(path: string): Promise<Verdict> {
     }
   } finally {
     database.close()
+  }
+}
+
+function requireDatabase(database: Database, path: string) {
+  try {
+    versionOf(database)
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new UnusableDatabase(`${path} cannot be read: ${why}`, { cause })
   }
 }
 

@@ -20,11 +20,6 @@ test.each<[string, string, string]>([
     '1: model_list must be a list of models, each with model_name and litellm_params, got "gpt"',
   ],
   [
-    'no models',
-    'litellm_settings: {}',
-    '1: model_list needs at least one model; `- {model_name: demo, litellm_params: {model: demo/demo}}` is one',
-  ],
-  [
     'an empty model_list',
     '\nmodel_list: []',
     '2: model_list needs at least one model; `- {model_name: demo, litellm_params: {model: demo/demo}}` is one',

@@ -36,6 +36,16 @@ test('without a config the built-in demo model is served, on this machine only',
   expect(deployments[0]).toMatchObject({ modelName: 'demo', provider: 'demo', apiBase: null })
 })
 
+test('a config without a model_list serves the demo model, and says so', () => {
+  const { deployments, warnings } = load('general_settings: {alerting: [webhook]}', {
+    env: { WEBHOOK_URL: 'http://127.0.0.1:9' },
+  })
+  expect(deployments.map(({ modelName }) => modelName)).toEqual(['demo'])
+  expect(warnings).toEqual([
+    'config.yaml:1: there is no model_list, so the built-in demo model is served',
+  ])
+})
+
 describe('flags beat the environment, which beats the file', () => {
   const file = withModel(
     'tollgate_settings: {host: file.host, port: 1, database: file.db}',

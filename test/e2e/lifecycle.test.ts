@@ -92,11 +92,25 @@ describe('listening', () => {
   })
 })
 
+test('a second server on one database is refused: two would spend one budget twice', async () => {
+  await using first = await startServer()
+  const second = await run([...SOURCE, '--port', '0', '--db', first.databasePath], {
+    folder: first.folder,
+    env: { TOLLGATE_MASTER_KEY: 'sk-test' },
+  })
+  expect(second.code).toBe(1)
+  expect(second.errors).toContain(`Another Tollgate has the database ${first.databasePath}`)
+  await first.kill()
+  // However it died, its lock went with it.
+  await using again = await startServer({ folder: first.folder })
+  expect((await again.ask('/health/readiness')).status).toBe(200)
+})
+
 describe('the command line', () => {
   test.each<[mistake: string, args: string[], says: string]>([
-    ['an unknown command', ['chekc'], 'Unknown command: chekc'],
+    ['an unknown command', ['chekc'], 'Unknown command: chekc. Did you mean check?'],
     ['two commands', ['check', 'verify'], 'check verify'],
-    ['an unknown flag', ['--prot', '1'], "Unknown option '--prot'"],
+    ['an unknown flag', ['--prot', '1'], 'Unknown option --prot. Did you mean --port?'],
     ['a flag without its value', ['--port'], "Option '--port <value>' argument missing"],
   ])('%s exits with 2 and points to the help', async (_, args, says) => {
     const { code, out, errors } = await tollgate(args)

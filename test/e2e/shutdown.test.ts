@@ -43,7 +43,23 @@ describe('being told to stop', () => {
     expect(await stopped).toBe(0)
   })
 
-  test('a second time changes nothing: the stream is still finished', async () => {
+  test('a second time, a second later, cuts off what is in flight', async () => {
+    const { gateway, answer, isStopping } = await gatewayInStream()
+    await using _ = gateway
+    const stopped = gateway.server.stop()
+    await isStopping()
+    await eventually(
+      () => {
+        process.kill(gateway.server.pid, 'SIGINT')
+        expect(gateway.server.output()).toContain('cut off')
+      },
+      { deadlineMs: 10_000 },
+    )
+    expect(await stopped).toBe(0)
+    expect(text((await answer).bytes)).toContain('overloaded')
+  })
+
+  test('twice at once changes nothing: the stream is still finished', async () => {
     const { gateway, gate, answer, isStopping } = await gatewayInStream()
     await using _ = gateway
     const first = gateway.server.stop()
