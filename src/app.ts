@@ -41,6 +41,13 @@ export async function serve(config: Config): Promise<void> {
   for (const deployment of parts.deployments.all) {
     if (deployment.price === null) logWarning(unpriced(deployment))
   }
+  const { defaultBudgetId } = config.budgets
+  if (defaultBudgetId !== null && parts.store.findBudget(defaultBudgetId) === null) {
+    logWarning(
+      `litellm_settings.max_end_user_budget_id names the budget ${defaultBudgetId}, which does ` +
+        'not exist: customers without one of their own are refused until /budget/new makes it',
+    )
+  }
   const listener = await listen(parts.app, config)
   parts.outbox?.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host

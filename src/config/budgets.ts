@@ -26,7 +26,7 @@ export function readBudgetRules(
 ): BudgetRules {
   const of = (key: string) => reader.field(from.tollgate, key)
   const tokens = { min: 1, max: 1_000_000_000, isWhole: true }
-  const aCount = 'a whole number of tokens from 1'
+  const aCount = 'a whole number of tokens from 1 to 1000000000'
   const weekday = reader.word(of('week_start'), WEEKDAYS)
   const day = reader.number(of('day_of_month'), 'a day from 1 to 31', {
     min: 1,

@@ -1,7 +1,8 @@
 import { Refusal } from '../errors.ts'
 import { dollarsText } from '../ledger/money.ts'
 import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
-import { ChunkReader, deliveredText, eventsOf } from '../metering/chunks.ts'
+import { ChunkReader, eventsOf } from '../metering/chunks.ts'
+import { deliveredText } from '../metering/delivered.ts'
 import { usageFromOpenAI } from '../metering/usage.ts'
 import type { Deployment } from './deployments.ts'
 import { answerHeaders, timedOut } from './forward.ts'
@@ -79,14 +80,18 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
     controller.close()
   }
 
+  const isNear = (piece: Uint8Array) => guard !== null && reader.couldPass(guard.safeBytes, piece)
+
   /** Passes a piece on; says whether the client now has something new, or the end. */
   const pass = async (controller: Controller, piece: Uint8Array): Promise<boolean> => {
-    const isNear = guard?.isNear(reader.deliveredBytesMax() + piece.length) ?? false
-    const before = isNear ? reader.delivered() : ''
+    const watched = isNear(piece) ? { before: reader.delivered() } : null
     const { pass, end } = reader.read(piece)
-    if (isNear && reader.usage() === null && !(await guard!.covers(reader.delivered()))) {
-      await cutOff(controller, before)
-      return true
+    if (watched !== null && reader.usage() === null) {
+      const isCovered = await guard!.covers(reader.delivered())
+      if (!isCovered) {
+        await cutOff(controller, watched.before)
+        return true
+      }
     }
     if (pass.length > 0) controller.enqueue(pass)
     if (end === null) return pass.length > 0
@@ -97,13 +102,15 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
 
   /** The same for a piece of several events, of which the first may fit and the last may not. */
   const passAll = async (controller: Controller, piece: Uint8Array): Promise<boolean> => {
-    if (!guard?.isNear(reader.deliveredBytesMax() + piece.length)) return pass(controller, piece)
     let isNew = false
-    for (const event of eventsOf(piece)) {
+    let rest = piece
+    while (!isCut && isNear(rest)) {
+      const [event = rest] = eventsOf(rest)
       isNew = (await pass(controller, event)) || isNew
-      if (isCut) break
+      rest = rest.subarray(event.length)
+      if (rest.length === 0) return isNew
     }
-    return isNew
+    return isCut || (await pass(controller, rest)) || isNew
   }
 
   const next = async (controller: Controller): Promise<boolean> => {

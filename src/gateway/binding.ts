@@ -1,5 +1,6 @@
 import type { BudgetRules } from '../config/config.ts'
 import { type Budget, NO_LIMITS } from '../ledger/budget.ts'
+import { type Nanos, ZERO } from '../ledger/money.ts'
 import { type Period, periodAt } from '../ledger/period.ts'
 
 /** Which budget binds a customer, and which period of it holds a moment. */
@@ -30,13 +31,19 @@ export function binding(rules: BudgetRules, findBudget: (id: string) => Budget |
   }
 }
 
-/** What binds a customer without a budget of its own: a tier by its id, or plain dollars. */
+/**
+ * What binds a customer without a budget of its own: a tier by its id, or plain dollars. A tier
+ * that does not exist (yet) allows nothing: a slip in the config must not lift every limit.
+ */
 function defaultBudget(
-  { defaultBudgetId, defaultMaxBudget: maxBudget }: BudgetRules,
+  { defaultBudgetId: id, defaultMaxBudget }: BudgetRules,
   findBudget: (id: string) => Budget | null,
 ): Budget | null {
-  if (defaultBudgetId !== null) return findBudget(defaultBudgetId)
-  if (maxBudget === null) return null
+  if (id !== null) return findBudget(id) ?? madeBudget(id, ZERO)
+  return defaultMaxBudget === null ? null : madeBudget('max_end_user_budget', defaultMaxBudget)
+}
+
+function madeBudget(id: string, maxBudget: Nanos): Budget {
   const made = { createdAt: 0, createdBy: 'config', updatedAt: 0, updatedBy: 'config' }
-  return { ...NO_LIMITS, ...made, id: 'max_end_user_budget', shared: true, maxBudget }
+  return { ...NO_LIMITS, ...made, id, shared: true, maxBudget }
 }

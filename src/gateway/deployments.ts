@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { DeploymentConfig } from '../config/config.ts'
 import { nearest, Refusal } from '../errors.ts'
 import type { Price } from '../metering/price.ts'
@@ -8,6 +9,10 @@ export type Deployment = DeploymentConfig & {
   /** The price as the ledger keeps it. */
   readonly priceSnapshot: string | null
 }
+
+/** The longest answer that the config says or shows: a mock has no more tokens than bytes. */
+const longestAnswer = ({ mockResponse, outputTokensMax }: DeploymentConfig): number | null =>
+  mockResponse === null ? outputTokensMax : Math.max(1, Buffer.byteLength(mockResponse))
 
 /** Which upstreams there are, and whose turn it is. */
 export class Deployments {
@@ -29,7 +34,7 @@ export class Deployments {
         ...config,
         price,
         priceSnapshot: price === null ? null : JSON.stringify(price),
-        outputTokensMax: config.outputTokensMax ?? known.outputTokensMax(provider, upstreamModel),
+        outputTokensMax: longestAnswer(config) ?? known.outputTokensMax(provider, upstreamModel),
       }
     })
     for (const deployment of this.all) {

@@ -30,7 +30,9 @@ export async function forward(
   abort: AbortController,
 ): Promise<Response> {
   if (deployment.provider === 'demo' || deployment.mockResponse !== null) {
-    const { json, callId: id, now } = ask
+    const { callId: id, now } = ask
+    // What goes upstream, like any other's: with the cap and the usage that we ask for.
+    const json = typeof ask.body === 'string' ? (JSON.parse(ask.body) as Ask['json']) : ask.json
     return simulate({
       json,
       model: deployment.upstreamModel,

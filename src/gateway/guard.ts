@@ -15,7 +15,6 @@ export class Guard {
   readonly #reservation: Reservation
   readonly #accounts: Accounts
   readonly #encode: () => Promise<Encode>
-  /** Up to so many bytes of text are surely covered. */
   #safeBytes: number
 
   constructor(parts: {
@@ -29,9 +28,9 @@ export class Guard {
     this.#safeBytes = parts.reservation.outputTokens
   }
 
-  /** Whether an answer of so many bytes of text could be more than is held for. */
-  isNear(bytes: number): boolean {
-    return bytes > this.#safeBytes
+  /** An answer of up to so many bytes of text is surely covered by what is held. */
+  get safeBytes(): number {
+    return this.#safeBytes
   }
 
   /**

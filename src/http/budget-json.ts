@@ -151,7 +151,10 @@ export const BudgetSchema = Type.Object(
 
 export type BudgetJson = Type.Static<typeof BudgetSchema>
 
-/** Only what was given; null where a limit is lifted. Throws `invalid_request`, as for a bad period. */
+/**
+ * Only what was given; null where a limit is lifted. Throws `invalid_request` for a period, a zone
+ * or a weekday that is none.
+ */
 export function readLimits(fields: LimitFields): Partial<Limits> {
   const { budget_duration: duration, budget_reset_at: resetAt } = fields
   return given({
@@ -252,7 +255,7 @@ function checkedZone(zone: string): string {
 }
 
 function checkedWeekday(given: string): NonNullable<Limits['weekStart']> {
-  const byName = WEEKDAYS.findIndex((day) => day === given.toLowerCase()) + 1
+  const byName = (WEEKDAYS as readonly string[]).indexOf(given.toLowerCase()) + 1
   const day = /^[1-7]$/.test(given) ? Number(given) : byName
   if (day > 0) return day as NonNullable<Limits['weekStart']>
   throw new Refusal(

@@ -1,7 +1,7 @@
 import * as Type from 'typebox'
 import { type BudgetJson, BudgetSchema } from './budget-json.ts'
 
-/** What `/budget/settings` lists: LiteLLM's in its order, with its names for the types; then ours. */
+/** What `/budget/settings` lists: LiteLLM's in its order and with its types, and then ours. */
 const SETTINGS = [
   { name: 'max_parallel_requests', type: 'Integer' },
   { name: 'tpm_limit', type: 'Integer' },

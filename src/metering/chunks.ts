@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { deliveredText, errorMessage } from './delivered.ts'
 import { type Usage, usageFromOpenAI } from './usage.ts'
 
 /** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
@@ -10,6 +11,9 @@ const UNDIGESTED_CHARS_MAX = 256 * 1024
 const EVENT_BYTES_MAX = 8 * 1024 * 1024
 
 const NOTHING = new Uint8Array(0)
+
+const COLON = 0x3a
+const NEWLINE = 0x0a
 
 /** What one piece of a stream comes to. */
 export type Reading = {
@@ -33,6 +37,7 @@ export type Reading = {
 export class ChunkReader {
   readonly #hideUsage: boolean
   readonly #holdsParts: boolean
+  readonly #learnsFrame: boolean
   /** The first chunk that was JSON, without what is particular to it. */
   #frame: Readonly<Record<string, unknown>> | null = null
   /** The event that is not yet whole. */
@@ -55,6 +60,7 @@ export class ChunkReader {
   constructor(options: { readonly hideUsage: boolean; readonly holdsParts?: boolean }) {
     this.#hideUsage = options.hideUsage
     this.#holdsParts = options.hideUsage || options.holdsParts === true
+    this.#learnsFrame = options.holdsParts === true
   }
 
   read(piece: Uint8Array): Reading {
@@ -104,9 +110,17 @@ export class ChunkReader {
     return this.#delivered
   }
 
-  /** No fewer than the bytes of `delivered()`, without parsing what has not been parsed. */
-  deliveredBytesMax(): number {
-    return this.#deliveredBytes + this.#undigestedBytes
+  /**
+   * Whether with this piece more than so many bytes of text could have been delivered. Parses
+   * nothing: of what has not been parsed, all counts but the frame that every chunk has.
+   */
+  couldPass(bytes: number, piece: Uint8Array): boolean {
+    const known = this.#deliveredBytes + this.#undigestedBytes
+    const unread = this.#open.length + piece.length
+    if (known + unread <= bytes) return false
+    if (!Number.isFinite(this.#frameBytes)) return true
+    const chunks = eventsOf(piece).filter((event) => event[0] !== COLON && endsEvent(event))
+    return known + Math.max(0, unread - chunks.length * this.#frameBytes) > bytes
   }
 
   /** What every chunk of the stream has: its id, model and so on, for a chunk of our own. */
@@ -156,6 +170,8 @@ export class ChunkReader {
     this.#undigestedChars += data.length
     const frame = Number.isFinite(this.#frameBytes) ? this.#frameBytes : 0
     this.#undigestedBytes += Math.max(1, data.length - frame)
+    // The role, and the first words: from these on it is known what of a chunk is frame.
+    if (this.#learnsFrame && frame === 0 && this.#undigested.length > 1) this.#digest()
     if (this.#undigestedChars > UNDIGESTED_CHARS_MAX) this.#digest()
     return 'other'
   }
@@ -183,6 +199,9 @@ export class ChunkReader {
   }
 }
 
+/** Whether a part of a piece is the end of an event, and not only its beginning. */
+const endsEvent = (event: Uint8Array): boolean => event.at(-1) === NEWLINE
+
 /** The events of a piece, each by itself; the last may be a part of one. */
 export function eventsOf(piece: Uint8Array): Uint8Array[] {
   const text = latin1(piece)
@@ -193,32 +212,6 @@ export function eventsOf(piece: Uint8Array): Uint8Array[] {
     from = to
   }
   return from === piece.length ? events : [...events, piece.subarray(from)]
-}
-
-/** The text that an answer or a chunk of one hands to the client, over all its choices. */
-export function deliveredText(json: Readonly<Record<string, unknown>>): string {
-  const choices = Array.isArray(json['choices']) ? json['choices'] : []
-  return choices.map((choice) => textOfChoice(choice ?? {})).join('')
-}
-
-function textOfChoice(choice: Record<string, unknown>): string {
-  const message = (choice['delta'] ?? choice['message'] ?? choice) as Record<string, unknown>
-  const { content, reasoning_content, reasoning, refusal, text } = message
-  const texts = [content, reasoning_content ?? reasoning, refusal, text]
-  const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'] : []
-  for (const call of [...calls, { function: message['function_call'] }]) {
-    const { name, arguments: given } = (call?.function ?? {}) as Record<string, unknown>
-    texts.push(name, given)
-  }
-  return texts.filter((text) => typeof text === 'string').join('')
-}
-
-function errorMessage(json: Readonly<Record<string, unknown>>): string | null {
-  const error = json['error']
-  if (error === undefined || error === null) return null
-  if (typeof error === 'string') return error
-  const { message } = error as { message?: unknown }
-  return typeof message === 'string' ? message : JSON.stringify(error)
 }
 
 const latin1 = (bytes: Uint8Array): string =>

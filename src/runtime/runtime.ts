@@ -92,7 +92,7 @@ function whyNot(cause: unknown): string {
 /** A wrapper that passes a signal on, as npx does, brings the same Ctrl-C twice at once. */
 const SAME_SIGNAL_MS = 1_000
 
-/** Calls `stop` at the first SIGTERM or SIGINT, `hurry` at one that comes a second or more later. */
+/** Calls `stop` at the first SIGTERM or SIGINT, and `hurry` at one a second or more later. */
 export function onStopSignal(stop: () => void, hurry: () => void) {
   let askedAt: number | null = null
   const once = () => {

@@ -4,14 +4,11 @@ import { type Database, isDiskTrouble } from '../runtime/sqlite.ts'
 /** How long to wait after a failed commit before the next try, milliseconds. */
 const RETRY_MS = 500
 
-/** Turns of the event loop that a commit may wait for more to queue up. */
-const TURNS_MAX = 4
-
 /**
- * How many turns to wait, after a commit of so many entries. One entry: nobody else is here, so
- * none. More: others are, and a commit for all costs little more than one for the first.
+ * The least time between two commits, milliseconds. A commit costs as much as five rows, so under
+ * load those that come within this time share one; who comes later than that does not wait.
  */
-const turnsAfter = (entries: number) => Math.min(entries - 1, TURNS_MAX)
+const COMMIT_EVERY_MS = 0.5
 
 type Entry = {
   readonly write: () => unknown
@@ -50,11 +47,10 @@ export function startFlush(database: Database): Flush {
   let scheduled = false
   let healthy = true
   let stopped = false
-  let turns = 0
+  let committedAt = 0
 
-  /** Lets pass as many turns of the event loop as are worth waiting for, then commits. */
-  const wait = () => {
-    if (turns-- > 0) setImmediate(wait)
+  const runWhenDue = () => {
+    if (performance.now() - committedAt < COMMIT_EVERY_MS) setImmediate(runWhenDue)
     else run()
   }
 
@@ -62,10 +58,10 @@ export function startFlush(database: Database): Flush {
     scheduled = false
     if (queue.length === 0) return
     const entries = queue
-    turns = turnsAfter(entries.length)
     queue = []
     try {
       transaction(entries)
+      committedAt = performance.now()
       if (!healthy) logInfo('the database takes writes again', { written: entries.length })
       healthy = true
     } catch (error) {
@@ -84,7 +80,7 @@ export function startFlush(database: Database): Flush {
         queue.push({ write, committed, resolve, reject } as Entry)
         if (scheduled) return
         scheduled = true
-        setImmediate(wait)
+        setImmediate(runWhenDue)
       })
     },
     now() {

@@ -221,6 +221,20 @@ describe('a model without a price', () => {
   })
 })
 
+test('a mock that would answer more than its budget pays for is cut at what it pays for', async () => {
+  const { startServer } = await import('../support/server.ts')
+  const mock = 'word '.repeat(2_000)
+  await using mocking = await startServer({
+    config: `model_list: [{model_name: m, litellm_params: {model: demo/demo, mock_response: "${mock}"}}]`,
+  })
+  await mocking.ask('/customer/new', { json: { user_id: 'alice', max_budget: 0.01 } })
+  const json = { model: 'm', user: 'alice', messages: [{ role: 'user', content: 'x' }] }
+  const { status, json: answer } = await mocking.ask('/v1/chat/completions', { json })
+  expect([status, answer.choices[0].finish_reason]).toEqual([200, 'length'])
+  const { json: customer } = await mocking.ask('/customer/info?end_user_id=alice')
+  expect(customer.spend).toBeLessThanOrEqual(0.01)
+})
+
 test('the books balance after all of this', async () => {
   await server.stop()
   const { verify } = await import('../../src/store/verify.ts')

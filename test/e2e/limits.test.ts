@@ -98,6 +98,9 @@ describe('who gets which budget', () => {
       settings: 'litellm_settings: {max_end_user_budget_id: everybody}\n',
     })
     const { server, chat, customer } = byDefault
+    // Until there is such a tier nothing is allowed, and the start has said so.
+    expect(server.output()).toContain('names the budget everybody, which does not exist')
+    expect((await chat({ user: 'early' })).status).toBe(429)
     await server.ask('/budget/new', { json: { budget_id: 'everybody', max_budget: 0 } })
     expect((await chat({ user: 'stranger' })).status).toBe(429)
     await server.ask('/budget/update', { json: { budget_id: 'everybody', max_budget: 1 } })

@@ -163,7 +163,8 @@ describe('/budget/delete', () => {
 describe('/budget/settings', () => {
   test('tells each limit with its type and value', async () => {
     const { post, get } = gatewayWith()
-    await post('/budget/new', { budget_id: 'pro', max_budget: 2.5, budget_duration: '1mo' })
+    const limits = { max_budget: 2.5, budget_duration: '1mo', models: ['demo'], day_of_month: 15 }
+    await post('/budget/new', { budget_id: 'pro', ...limits })
     const { json } = await get('/budget/settings?budget_id=pro')
     const told = json.map((setting: Record<string, unknown>) => [
       setting['field_name'],
@@ -178,6 +179,11 @@ describe('/budget/settings', () => {
       ['max_budget', 'Float', 2.5],
       ['soft_budget', 'Float', null],
       ['model_max_budget', 'Object', null],
+      ['budget_mode', 'String', null],
+      ['models', 'Array', ['demo']],
+      ['timezone', 'String', null],
+      ['week_start', 'Integer', null],
+      ['day_of_month', 'Integer', 15],
     ])
     for (const setting of json) {
       expect(setting.field_description).not.toBe('')
