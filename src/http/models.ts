@@ -3,6 +3,7 @@ import * as Type from 'typebox'
 import type { DeploymentConfig } from '../config/config.ts'
 import { nearest, Refusal } from '../errors.ts'
 import type { Price, Rates } from '../metering/price.ts'
+import { CONFIG_KEYS } from '../metering/prices.ts'
 import { operation } from './operation.ts'
 
 export type ModelParts = {
@@ -149,20 +150,9 @@ function withoutSecrets(apiBase: string): string {
   return `${protocol}//${host}${pathname}`
 }
 
-/** LiteLLM's name for the price of each kind. */
-const PRICE_NAMES = {
-  input: 'input_cost_per_token',
-  cachedInput: 'cache_read_input_token_cost',
-  cacheWrite: 'cache_creation_input_token_cost',
-  inputAudio: 'input_cost_per_audio_token',
-  output: 'output_cost_per_token',
-  reasoning: 'output_cost_per_reasoning_token',
-  outputAudio: 'output_cost_per_audio_token',
-} as const satisfies Record<keyof Rates, string>
-
 function pricesJson({ rates, tiers }: Price): Record<string, number> {
   const named = (rates: Rates, suffix: string) =>
-    Object.entries(PRICE_NAMES).map(([kind, name]) => [
+    Object.entries(CONFIG_KEYS).map(([kind, name]) => [
       `${name}${suffix}`,
       dollarsPerToken(rates[kind as keyof Rates]),
     ])

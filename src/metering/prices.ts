@@ -9,7 +9,7 @@ import { KINDS, type Kind } from './usage.ts'
 export type PriceProblem = { readonly problem: string; readonly key: string }
 
 /** Dollars for one token, in LiteLLM's names (https://docs.litellm.ai/docs/proxy/custom_pricing). */
-const CONFIG_KEYS: Readonly<Record<Kind, string>> = {
+export const CONFIG_KEYS: Readonly<Record<Kind, string>> = {
   input: 'input_cost_per_token',
   cachedInput: 'cache_read_input_token_cost',
   cacheWrite: 'cache_creation_input_token_cost',
