@@ -2,6 +2,27 @@ import type { BudgetMode } from '../ledger/budget.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price } from '../metering/price.ts'
 
+/** How patient the gateway is with an upstream, and what it does when the client has left. */
+export type UpstreamRules = {
+  /** To a connection, milliseconds. */
+  readonly connectTimeoutMs: number
+  /** Between two pieces of an answer, milliseconds. Null: as long as to its first byte. */
+  readonly idleTimeoutMs: number | null
+  /** For the whole of an answer, milliseconds. */
+  readonly totalTimeoutMs: number
+  /** How often a call that failed before its first byte is sent again. */
+  readonly retriesMax: number
+  /**
+   * `abort`: the upstream is broken off when the client hangs up. `drain`: its answer is read to
+   * the end, for upstreams that charge for all of it in any case.
+   */
+  readonly onDisconnect: 'abort' | 'drain'
+  /** For reading on after the client has left, milliseconds. */
+  readonly drainTimeoutMs: number
+  /** Most of an answer, in tokens, that is read for a client that has left. */
+  readonly drainTokensMax: number
+}
+
 /** One entry of `model_list`, checked: an upstream that answers for a model name. */
 export type DeploymentConfig = {
   /** Stable: `model_info.id`, or made of the entry's place and name. */
@@ -24,8 +45,9 @@ export type DeploymentConfig = {
   readonly mockResponse: string | null
   /** Prices of the config, complete; null: look the model up in the price data. */
   readonly price: Price | null
-  /** From the upstream's answer to the first byte, milliseconds. */
+  /** From the call to the first byte of its answer, milliseconds. */
   readonly timeoutMs: number
+  readonly rules: UpstreamRules
   /**
    * `model_info.region`, or `litellm_params.region_name`: `eu`, `us` … lower case; null: not
    * stated.

@@ -1,15 +1,14 @@
 import type { Price } from '../metering/price.ts'
 import { PRICE_KEYS, priceFromConfig } from '../metering/prices.ts'
-import type { DeploymentConfig } from './config.ts'
+import type { DeploymentConfig, UpstreamRules } from './config.ts'
 import { readHeaders } from './headers.ts'
 import type { Field, MapField, Reader } from './reader.ts'
 import { checkKeys } from './sections.ts'
 import { readUpstream } from './upstream.ts'
-
-const A_DAY_SECONDS = 86_400
+import { readRetries, readSeconds, readUpstreamRules } from './upstream-rules.ts'
 
 /** What is served when there is no config: the built-in upstream, which needs no key. */
-export const demoDeployment = (timeoutMs: number): DeploymentConfig => ({
+export const demoDeployment = ({ timeoutMs, rules }: Patience): DeploymentConfig => ({
   id: 'demo#1',
   modelName: 'demo',
   provider: 'demo',
@@ -20,21 +19,25 @@ export const demoDeployment = (timeoutMs: number): DeploymentConfig => ({
   mockResponse: null,
   price: null,
   timeoutMs,
+  rules,
   region: null,
   outputTokensMax: null,
   modelInfo: {},
   line: 0,
 })
 
+/** What holds for deployments that do not say it themselves. */
+export type Patience = { readonly timeoutMs: number; readonly rules: UpstreamRules }
+
 /** The entries of `model_list` that are right; the report has what is wrong with the others. */
 export function readDeployments(
   reader: Reader,
   file: MapField,
-  defaultTimeoutMs: number,
+  byDefault: Patience,
 ): DeploymentConfig[] {
   if (!file.setting.entries.has('model_list')) {
     reader.report.warning(1, 'there is no model_list, so the built-in demo model is served')
-    return [demoDeployment(defaultTimeoutMs)]
+    return [demoDeployment(byDefault)]
   }
   const list = reader.field(file, 'model_list')
   const entries = reader.items(list, 'a list of models, each with model_name and litellm_params')
@@ -52,7 +55,7 @@ export function readDeployments(
     const modelName = readModelName(reader, entry)
     const count = (countByName.get(modelName ?? '') ?? 0) + 1
     countByName.set(modelName ?? '', count)
-    const deployment = readDeployment(reader, entry, { modelName, count, defaultTimeoutMs })
+    const deployment = readDeployment(reader, entry, { modelName, count, byDefault })
     if (deployment !== null) deployments.push(deployment)
   }
   checkIds(reader, deployments)
@@ -72,14 +75,14 @@ type Circumstances = {
   readonly modelName: string | null
   /** Which of the entries of that name it is, from 1. */
   readonly count: number
-  readonly defaultTimeoutMs: number
+  readonly byDefault: Patience
 }
 
 /** Each mistake of an entry is told, so nothing returns before all of it has been read. */
 function readDeployment(
   reader: Reader,
   entry: MapField,
-  { modelName, count, defaultTimeoutMs }: Circumstances,
+  { modelName, count, byDefault }: Circumstances,
 ): DeploymentConfig | null {
   checkKeys(reader, entry, 'entry')
   const info = reader.map(reader.field(entry, 'model_info'))
@@ -94,7 +97,9 @@ function readDeployment(
   const mockResponse = reader.text(reader.field(params, 'mock_response'))
   const upstream = readUpstream(reader, params, mockResponse !== null)
   const extraHeaders = readHeaders(reader, params)
-  const timeoutMs = readTimeoutMs(reader, reader.field(params, 'timeout'))
+  const timeoutMs = readSeconds(reader, reader.field(params, 'timeout'))
+  const retries = readRetries(reader, params, ['num_retries', 'max_retries'])
+  const rules = readUpstreamRules(reader, params, { byDefault: byDefault.rules, retries })
   const price = readPrice(reader, params, info)
   const regionField = reader.field(info, 'region') ?? reader.field(params, 'region_name')
   const region = reader.text(regionField)
@@ -108,19 +113,13 @@ function readDeployment(
     extraHeaders,
     mockResponse,
     price,
-    timeoutMs: timeoutMs ?? defaultTimeoutMs,
+    timeoutMs: timeoutMs ?? byDefault.timeoutMs,
+    rules,
     region: region?.toLowerCase() ?? null,
     outputTokensMax,
     modelInfo,
     line: entry.setting.line,
   }
-}
-
-/** A time-out, which LiteLLM's configs give in seconds. */
-export function readTimeoutMs(reader: Reader, field: Field | null): number | null {
-  const what = `a number of seconds from 0.001 to ${A_DAY_SECONDS}`
-  const seconds = reader.number(field, what, { min: 0.001, max: A_DAY_SECONDS })
-  return seconds === null ? null : Math.round(seconds * 1000)
 }
 
 /** The longest answer of the model; LiteLLM's `max_tokens` is its older name for it. */

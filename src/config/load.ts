@@ -1,11 +1,17 @@
 import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
-import { demoDeployment, readDeployments, readTimeoutMs } from './deployments.ts'
+import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
 import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
 import { checkKeys } from './sections.ts'
+import {
+  DEFAULT_UPSTREAM_RULES,
+  readRetries,
+  readSeconds,
+  readUpstreamRules,
+} from './upstream-rules.ts'
 import { readYaml } from './yaml.ts'
 
 const DEFAULT_PATH = './config.yaml'
@@ -57,14 +63,22 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   if (router !== null) checkKeys(reader, router, 'router_settings')
   if (file !== null) checkKeys(reader, file, 'file')
 
-  const requestTimeout = reader.field(litellm, 'request_timeout')
-  const timeoutMs = readTimeoutMs(reader, requestTimeout) ?? DEFAULT_TIMEOUT_MS
+  const [ofRouter, ofAll] = [router, litellm].map((map) =>
+    readRetries(reader, map, ['num_retries']),
+  )
+  const patience: Patience = {
+    timeoutMs: readSeconds(reader, reader.field(litellm, 'request_timeout')) ?? DEFAULT_TIMEOUT_MS,
+    rules: readUpstreamRules(reader, tollgate, {
+      byDefault: DEFAULT_UPSTREAM_RULES,
+      retries: ofRouter ?? ofAll ?? null,
+    }),
+  }
   const settings = {
     ...readListening(reader, flags, { general, tollgate }),
     ...readGeneral(reader, general, tollgate),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     deployments:
-      file === null ? [demoDeployment(timeoutMs)] : readDeployments(reader, file, timeoutMs),
+      file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),
   }
   if (report.problems.length > 0) throw new ConfigError(report.problems)
   return { ...settings, warnings: report.warnings }

@@ -21,6 +21,16 @@ type Section = {
 
 const NONE: ReadonlySet<string> = new Set()
 
+/** Of `tollgate_settings` for every deployment, of `litellm_params` for one. */
+const UPSTREAM_RULE_KEYS = [
+  'connect_timeout',
+  'idle_timeout',
+  'total_timeout',
+  'on_disconnect',
+  'drain_timeout',
+  'drain_max_tokens',
+]
+
 /** The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers. */
 export const SECTIONS = {
   file: {
@@ -42,6 +52,9 @@ export const SECTIONS = {
       'base_url',
       'api_key',
       'timeout',
+      ...UPSTREAM_RULE_KEYS,
+      'num_retries',
+      'max_retries',
       'extra_headers',
       'organization',
       'mock_response',
@@ -62,10 +75,16 @@ export const SECTIONS = {
     unused: GENERAL_KEYS,
   },
   litellm_settings: {
-    used: new Set(['timezone', 'request_timeout', 'max_end_user_budget', 'max_end_user_budget_id']),
+    used: new Set([
+      'timezone',
+      'request_timeout',
+      'num_retries',
+      'max_end_user_budget',
+      'max_end_user_budget_id',
+    ]),
     unused: LITELLM_KEYS,
   },
-  router_settings: { used: NONE, unused: ROUTER_KEYS },
+  router_settings: { used: new Set(['num_retries']), unused: ROUTER_KEYS },
   tollgate_settings: {
     used: new Set([
       'host',
@@ -84,6 +103,7 @@ export const SECTIONS = {
       'day_of_month',
       'require_customer',
       'known_customers_only',
+      ...UPSTREAM_RULE_KEYS,
     ]),
     unused: NONE,
   },

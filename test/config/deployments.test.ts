@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { fromDollars } from '../../src/ledger/money.ts'
 import { load, withParams } from './loading.ts'
 
@@ -39,6 +40,7 @@ test('a deployment has all that its entry says', () => {
       mockResponse: null,
       price: null,
       timeoutMs: 2500,
+      rules: DEFAULT_UPSTREAM_RULES,
       region: null,
       outputTokensMax: null,
       modelInfo: { id: 17, base_model: 'gpt-4o', limits: [1, { a: 'sk-1' }] },

@@ -171,7 +171,7 @@ describe("LiteLLM's keys that have no effect", () => {
     const { warnings } = load(
       withModel(
         'router_settings:',
-        '  num_retries: 3',
+        '  cooldown_time: 3',
         '  redis_password: os.environ/REDIS_PASSWORD',
         'litellm_settings: {drop_params: true}',
         'mcp_servers: {}',
@@ -179,7 +179,7 @@ describe("LiteLLM's keys that have no effect", () => {
       ),
     )
     expect(warnings).toEqual([
-      "config.yaml:4: router_settings.num_retries is LiteLLM's and has no effect in Tollgate yet",
+      "config.yaml:4: router_settings.cooldown_time is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:5: router_settings.redis_password is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:6: litellm_settings.drop_params is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:7: mcp_servers is LiteLLM's and has no effect in Tollgate yet",

@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { DeploymentConfig } from '../../src/config/config.ts'
+import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { operation } from '../../src/http/operation.ts'
 import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
@@ -96,6 +97,7 @@ export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => (
   mockResponse: null,
   price: null,
   timeoutMs: 1_000,
+  rules: DEFAULT_UPSTREAM_RULES,
   region: null,
   outputTokensMax: null,
   modelInfo: {},

@@ -1,4 +1,5 @@
 import type { BudgetRules } from '../../src/config/config.ts'
+import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { Accounts, type LiveCustomer, type Reservation } from '../../src/gateway/accounts.ts'
 import { type Admission, admit } from '../../src/gateway/admit.ts'
 import type { Deployment } from '../../src/gateway/deployments.ts'
@@ -33,6 +34,7 @@ export const deployment: Deployment = {
   price: { rates, tiers: [], source: 'test' },
   priceSnapshot: null,
   timeoutMs: 1,
+  rules: DEFAULT_UPSTREAM_RULES,
   region: null,
   outputTokensMax: 1_000,
   modelInfo: {},
