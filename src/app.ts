@@ -6,19 +6,21 @@ import { Outbox } from './events/outbox.ts'
 import { Accounts } from './gateway/accounts.ts'
 import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
+import { Checkpoints } from './gateway/checkpoints.ts'
 import { type Deployment, Deployments } from './gateway/deployments.ts'
+import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
+import { recover } from './gateway/recover.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { digestOf, requireMasterKey } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import { server } from './http/server.ts'
-import type { Budget } from './ledger/budget.ts'
-import type { Settlement } from './ledger/settlement.ts'
 import { logError, logInfo, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import {
   exit,
+  isReachable,
   type Listener,
   listen,
   makeFolderOf,
@@ -92,14 +94,19 @@ async function joinParts(config: Config, masterKey: string) {
   const { webhookUrl } = config
   const outbox = webhookUrl === null ? null : new Outbox({ store, url: webhookUrl, now })
 
-  const commit = async (settlement: Settlement, budget: Budget | null) => {
+  const commit: Gateway['commit'] = async (settlement, budget, kept) => {
     const events = outbox === null ? [] : eventsOf(settlement, { budget, newId })
-    await store.commit(settlement, events)
+    await store.commit(settlement, events, kept)
     if (events.length > 0) outbox?.wake()
   }
+  await recover({ left: store.openCalls.left(), accounts, commit, now })
   const inFlight = new InFlight()
   const gateway: Gateway = {
     inFlight,
+    idempotency: new Idempotency(store.answers),
+    checkpoints: new Checkpoints({ write: store.openCalls.checkpoint, tokenizerFor }),
+    isReachable,
+    open: store.openCalls.open,
     identifyRules: { headers: headersThatName(config) },
     deployments,
     accounts,

@@ -17,6 +17,8 @@ const REFUSALS = {
   not_found: { status: 404, type: 'not_found' },
   conflict: { status: 400, type: 'bad_request' },
   in_use: { status: 409, type: 'conflict' },
+  /** The type is Stripe's, which OpenAI's clients took their keys from. */
+  idempotency_conflict: { status: 409, type: 'idempotency_error' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
   overloaded: { status: 503, type: 'overloaded' },
   upstream_failed: { status: 502, type: 'upstream_error' },

@@ -7,7 +7,7 @@ import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
 import type { Encode } from '../metering/tokens.ts'
 import type { Demand } from '../metering/worst-case.ts'
-import { type Hold, type LiveAccount, openLive, roll, settleOn } from './live-account.ts'
+import { type Hold, type LiveAccount, openLive, refresh, roll, settleOn } from './live-account.ts'
 
 /** What the accounts need of the store. */
 export type AccountStore = {
@@ -132,22 +132,30 @@ export class Accounts {
   /** Replaces a call's hold by its charge. `written` is to be called when that is on disk. */
   settle(reservation: Reservation | null, row: LedgerRow, tokens: number): Settlement {
     if (reservation === null) return { row, after: null }
-    const { live, holds, worstCase, model } = reservation
+    const { live, holds, worstCase } = reservation
     this.#current(live, row.settledAt)
     for (const { on, rate } of holds) {
       settleOn(on, { held: worstCase, charge: row.charge })
       rate?.window.settle(rate.hold, tokens)
     }
-    // A limit of the model that was set while the call was in flight counts it as well.
-    const late = live.models.get(model)
-    if (late !== undefined && holds.every(({ on }) => on !== late)) {
-      settleOn(late, { held: ZERO, charge: row.charge })
-    }
     live.reservations.delete(reservation)
-    live.totalSpent = plus(live.totalSpent, row.charge)
     this.#held.count--
     this.#held.money = (this.#held.money - worstCase) as Nanos
-    return { row, after: this.#after(live, row) }
+    return this.#booked(
+      live,
+      row,
+      holds.map(({ on }) => on),
+    )
+  }
+
+  /** Books the charge of a call of an earlier process, for which nothing is held any more. */
+  book(row: LedgerRow): { readonly settlement: Settlement; readonly budget: Budget | null } {
+    const live = row.customerId === null ? null : this.find(row.customerId, row.settledAt)
+    if (live === null || live.customer.tab !== row.tab) {
+      return { settlement: { row, after: null }, budget: null }
+    }
+    settleOn(live.main, { held: ZERO, charge: row.charge })
+    return { settlement: this.#booked(live, row, [live.main]), budget: live.budget }
   }
 
   written(reservation: Reservation | null) {
@@ -174,6 +182,16 @@ export class Accounts {
         if (isOn || (budget === null && id === defaultId)) this.#reload(customerId, now)
       }
     }
+  }
+
+  #booked(live: LiveCustomer, row: LedgerRow, on: readonly LiveAccount[]): Settlement {
+    // A limit of the model that was set while the call was in flight counts it as well.
+    const late = live.models.get(row.model)
+    if (late !== undefined && !on.includes(late)) {
+      settleOn(late, { held: ZERO, charge: row.charge })
+    }
+    live.totalSpent = plus(live.totalSpent, row.charge)
+    return { row, after: this.#after(live, row) }
   }
 
   #after(live: LiveCustomer, row: LedgerRow): Settlement['after'] {
@@ -279,11 +297,4 @@ export class Accounts {
       if (++looked >= LIVE_MAX / 10) return
     }
   }
-}
-
-/** Brings an account up to what is on disk; what is held for calls in flight stays held. */
-function refresh(live: LiveAccount, to: Parameters<typeof openLive>[0]) {
-  live.limits = to.limits
-  live.period = to.period
-  live.account = { limit: to.limit, spent: to.spent, held: live.account.held }
 }

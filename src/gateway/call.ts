@@ -1,26 +1,33 @@
 import { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
+import type { KeptAnswer, OpenCall, Repeat } from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { logError } from '../log.ts'
 import type { Reservation } from './accounts.ts'
 import { type Admission, admit } from './admit.ts'
-import { jsonAnswer, streamAnswer } from './answer.ts'
+import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import { CAPS } from './demand.ts'
+import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
 import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
+import { type Idempotency, replay } from './idempotency.ts'
 import { type IdentifyRules, identify } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import {
-  type Ending,
   LEFT_BEFORE,
   LEFT_WAITING,
+  type MeteredCall,
   NOTHING_CAME,
+  openCallOf,
   rowOf,
   unmeteredRow,
 } from './settle.ts'
+import { streamAnswer } from './stream.ts'
+import { type IsReachable, Watch } from './watch.ts'
 
 /** One metered request, as it came. */
 export type Call = {
@@ -39,8 +46,17 @@ export type Gateway = Admission & {
   readonly identifyRules: IdentifyRules
   readonly deployments: Deployments
   readonly inFlight: InFlight
-  /** Resolves when the charge is on disk, with its events. */
-  readonly commit: (settlement: Settlement, budget: Budget | null) => Promise<void>
+  readonly idempotency: Idempotency
+  readonly checkpoints: Checkpoints
+  readonly isReachable: IsReachable
+  /** Writes down that a call was admitted, for the case that the process dies. */
+  readonly open: (call: OpenCall) => void
+  /** Resolves when the charge is on disk, with its events and what is kept of its answer. */
+  readonly commit: (
+    settlement: Settlement,
+    budget: Budget | null,
+    kept: KeptAnswer | null,
+  ) => Promise<void>
 }
 
 /**
@@ -59,13 +75,24 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const known = customerId === null ? null : gateway.accounts.find(customerId, startedAt)
   const { allowedModelRegion = null, defaultModel = null } = known?.customer ?? {}
   const deployment = gateway.deployments.choose(modelOf(json, defaultModel), allowedModelRegion)
+  const repeat = gateway.idempotency.begin({ ...call, customerId, now: startedAt })
+  if (repeat !== null && 'callId' in repeat) return replay(repeat)
   const applicant = { customerId, deployment, json, bodyBytes: call.body.length }
-  const { reservation, cap } = await admit(applicant, gateway)
+  const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
+    gateway.idempotency.end(repeat)
+    throw refusal
+  })
 
+  const customer = reservation?.live.customer ?? null
+  const { modelName: model } = deployment
+  const metered: MeteredCall = { id: call.id, customer, model, deployment, json, startedAt }
+  gateway.open(openCallOf(metered, repeat))
   const abort = new AbortController()
-  const settle = settleOnce({ call, json, deployment, reservation, startedAt, abort }, gateway)
-  const hangUp = () => abort.abort(new Refusal('upstream_failed', 'The client hung up.'))
-  call.signal.addEventListener('abort', hangUp, { once: true })
+  const watch = new Watch(deployment, abort, gateway.isReachable)
+  const departure = departureOf({ deployment, abort, isKept: repeat !== null && !asked.stream })
+  const line = { deployment, abort, watch }
+  const settle = settleOnce({ metered, reservation, repeat, abort, departure }, gateway)
+  call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   gateway.inFlight.add(abort)
 
   let isSent = false
@@ -76,56 +103,80 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     const body = edits.size === 0 ? call.body : editBody(text, members, edits)
     const { id: callId, path, headers } = call
     isSent = true
-    response = await forward(
-      { callId, path, headers, body, json, now: startedAt },
-      deployment,
-      abort,
-    )
+    response = await forward({ callId, path, headers, body, json, now: startedAt }, line)
   } catch (error) {
+    watch.stop()
     const left = isSent ? LEFT_WAITING : LEFT_BEFORE
     await settle(call.signal.aborted ? left : NOTHING_CAME)
     throw error
   }
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
-  const answer = { callId: call.id, response, deployment, abort, settle, limits }
+  const answer = { call: metered, response, ...line, departure, settle, limits }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  if (!isStream) return jsonAnswer(answer, call.signal)
+  if (!isStream) return jsonAnswer(answer)
   return streamAnswer(answer, {
     hideUsage: !asked.usage,
     guard: guardOf(reservation, deployment, gateway),
+    checkpoints: gateway.checkpoints,
   })
+}
+
+/**
+ * A call whose answer is kept for its repeat is carried to its end whatever the deployment's rule:
+ * a client with an `Idempotency-Key` that loses its connection comes back for the answer.
+ */
+function departureOf(about: {
+  readonly deployment: Deployment
+  readonly abort: AbortController
+  readonly isKept: boolean
+}): Departure {
+  const { rules } = about.deployment
+  return new Departure(about.abort, about.isKept ? { ...rules, onDisconnect: 'drain' } : rules)
 }
 
 /** Settles a call the first time it is asked to; afterwards answers the same promise. */
 function settleOnce(
   about: {
-    readonly call: Call
-    readonly json: Readonly<Record<string, unknown>>
-    readonly deployment: Deployment
+    readonly metered: MeteredCall
     readonly reservation: Reservation | null
-    readonly startedAt: number
+    readonly repeat: Repeat | null
     readonly abort: AbortController
+    readonly departure: Departure
   },
   gateway: Gateway,
-): (ending: Ending) => Promise<Settlement> {
-  const { call, json, deployment, reservation, startedAt } = about
-  const customer = reservation?.live.customer ?? null
-  const model = deployment.modelName
+): Answer['settle'] {
+  const { metered, reservation, repeat } = about
   let settled: Promise<Settlement> | null = null
-  const settle = async (ending: Ending): Promise<Settlement> => {
-    const metered = { id: call.id, customer, model, deployment, json, startedAt }
+  const settle: Answer['settle'] = async (ending, kept) => {
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
-      logError(`call ${call.id} could not be metered and is charged nothing`, error)
+      logError(`call ${metered.id} could not be metered and is charged nothing`, error)
       return unmeteredRow(metered, gateway.now())
     })
     const settlement = gateway.accounts.settle(reservation, row, tokens)
-    await gateway.commit(settlement, reservation?.live.budget ?? null)
+    const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
+    await gateway.commit(settlement, reservation?.live.budget ?? null, answer)
     gateway.accounts.written(reservation)
     return settlement
   }
-  const ended = () => gateway.inFlight.remove(about.abort)
-  return (ending) => (settled ??= settle(ending).finally(ended))
+  const ended = () => {
+    gateway.inFlight.remove(about.abort)
+    gateway.idempotency.end(repeat)
+    about.departure.end()
+  }
+  return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
+}
+
+/** What a repeat of the call will get; null: it failed for nothing, and may be tried again. */
+function keptAnswer(
+  repeat: Repeat,
+  settlement: Settlement,
+  kept: ((charge: Settlement) => Kept) | undefined,
+): KeptAnswer | null {
+  const { row } = settlement
+  if (row.usageSource === 'none') return null
+  const { body, headers } = kept?.(settlement) ?? { body: null, headers: {} }
+  return { ...repeat, callId: row.id, body, headers, answeredAt: row.settledAt }
 }
 
 /** What watches a stream where a budget must not be passed; null where none can be. */

@@ -1,7 +1,10 @@
-import { Refusal } from '../errors.ts'
+import type { Refusal } from '../errors.ts'
 import { simulate } from '../providers/demo.ts'
 import { openaiRequest } from '../providers/openai.ts'
 import type { Deployment } from './deployments.ts'
+import { readAtMost } from './read.ts'
+import { connectionFailed, refusalOf } from './upstream-errors.ts'
+import type { Watch } from './watch.ts'
 
 /** What is sent upstream for a call. */
 export type Ask = {
@@ -16,64 +19,114 @@ export type Ask = {
   readonly now: number
 }
 
+/** The upstream's end of a call. */
+export type Line = {
+  readonly deployment: Deployment
+  /** Breaks it off; the reason is what the client is told. */
+  readonly abort: AbortController
+  readonly watch: Watch
+}
+
 /** Most of an upstream's error that is looked at, bytes. */
-const ERROR_CHARS_MAX = 4_000
+const ERROR_BYTES_MAX = 64 * 1024
+
+/** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
+const RETRY_AFTER_MS_MAX = 5_000
+const BACKOFF_MS = 250
+const BACKOFF_MS_MAX = 4_000
 
 /**
- * Asks the deployment, and answers its successful response. Throws `upstream_failed` or
- * `upstream_timed_out` when it cannot be reached, refuses, or sends no first byte in time; the
- * signal's own reason when it aborts.
+ * Statuses with which an upstream says that it did nothing and may be asked again: those for which
+ * the official OpenAI clients do so, without 408 and 409, which may mean that it did something.
  */
-export async function forward(
-  ask: Ask,
-  deployment: Deployment,
-  abort: AbortController,
-): Promise<Response> {
+const PASSING = new Set([429, 500, 502, 503, 504, 529])
+
+/**
+ * Asks the deployment, and answers its successful response; asks again, as often as its rules say,
+ * when it could not be reached or said that it did nothing. Throws `upstream_failed` or
+ * `upstream_timed_out` when it cannot be reached, refuses, or sends no first byte in time; the
+ * signal's own reason when it aborts. A time-out is never asked again: the first call may go on.
+ */
+export async function forward(ask: Ask, line: Line): Promise<Response> {
+  const { deployment, abort, watch } = line
   if (deployment.provider === 'demo' || deployment.mockResponse !== null) {
-    const { callId: id, now } = ask
-    // What goes upstream, like any other's: with the cap and the usage that we ask for.
-    const json = typeof ask.body === 'string' ? (JSON.parse(ask.body) as Ask['json']) : ask.json
-    return simulate({
-      json,
-      model: deployment.upstreamModel,
-      text: deployment.mockResponse,
-      id,
-      now,
-    })
+    return simulated(ask, deployment)
   }
+  for (let retries = 0; ; retries++) {
+    const tried = await send(ask, line)
+    if ('response' in tried) {
+      watch.seen()
+      return tried.response
+    }
+    const pauseMs = retries < deployment.rules.retriesMax ? pauseBefore(tried, retries) : null
+    if (pauseMs === null) throw tried.refusal
+    await pause(pauseMs, abort.signal)
+    watch.askedAgain()
+  }
+}
+
+function simulated(ask: Ask, { upstreamModel: model, mockResponse: text }: Deployment): Response {
+  const { callId: id, now } = ask
+  // What goes upstream, like any other's: with the cap and the usage that we ask for.
+  const json = typeof ask.body === 'string' ? (JSON.parse(ask.body) as Ask['json']) : ask.json
+  return simulate({ json, model, text, id, now })
+}
+
+/** What came of one try. */
+type Tried =
+  | { readonly response: Response }
+  | { readonly refusal: Refusal; readonly mayRetry: boolean; readonly retryAfterMs: number | null }
+
+async function send(ask: Ask, { deployment, abort }: Line): Promise<Tried> {
   const { url, headers } = openaiRequest(deployment, ask.path, ask.headers)
-  const timer = setTimeout(() => abort.abort(timedOut(deployment)), deployment.timeoutMs)
-  let response: Response
   try {
-    response = await fetch(url, {
+    const response = await fetch(url, {
       method: 'POST',
       headers,
       body: ask.body,
       redirect: 'manual',
       signal: abort.signal,
     })
-    if (!response.ok) throw await refusalOf(response, deployment)
-  } catch (error) {
+    if (response.ok) return { response }
+    const text = new TextDecoder().decode((await readAtMost(response, ERROR_BYTES_MAX)).bytes)
+    return {
+      refusal: refusalOf(response, text, deployment),
+      mayRetry: PASSING.has(response.status) && response.headers.get('x-should-retry') !== 'false',
+      retryAfterMs: retryAfterMs(response.headers),
+    }
+  } catch (cause) {
     if (abort.signal.aborted) throw abort.signal.reason
-    if (error instanceof Refusal) throw error
-    throw new Refusal(
-      'upstream_failed',
-      `The upstream of \`${deployment.modelName}\` cannot be reached.`,
-      {
-        cause: error,
-      },
-    )
-  } finally {
-    clearTimeout(timer)
+    return { refusal: connectionFailed(deployment, cause), mayRetry: true, retryAfterMs: null }
   }
-  return response
 }
 
-export const timedOut = ({ modelName, timeoutMs }: Deployment): Refusal =>
-  new Refusal(
-    'upstream_timed_out',
-    `The upstream of \`${modelName}\` sent nothing for ${timeoutMs / 1000} s.`,
-  )
+/** Null: the upstream asks for nothing that can be read. A date is not waited for. */
+function retryAfterMs(headers: Headers): number | null {
+  const seconds = Number.parseFloat(headers.get('retry-after') ?? '')
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : null
+}
+
+/** Null: not again. Otherwise what the upstream asks for, or a growing time with half of chance. */
+function pauseBefore(tried: Exclude<Tried, { response: Response }>, retries: number) {
+  if (!tried.mayRetry) return null
+  if (tried.retryAfterMs !== null) {
+    return tried.retryAfterMs <= RETRY_AFTER_MS_MAX ? tried.retryAfterMs : null
+  }
+  const most = Math.min(BACKOFF_MS * 2 ** retries, BACKOFF_MS_MAX)
+  return most * (1 - Math.random() / 2)
+}
+
+/** Rejects with the signal's reason when it aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const broken = () => {
+    clearTimeout(timer)
+    reject(signal.reason)
+  }
+  signal.addEventListener('abort', broken, { once: true })
+  return promise.finally(() => signal.removeEventListener('abort', broken))
+}
 
 /**
  * Headers of an upstream's answer that a client gets; others may name accounts, or be wrong here.
@@ -88,50 +141,3 @@ export function answerHeaders(response: Response): Record<string, string> {
   }
   return headers
 }
-
-/**
- * An upstream's refusal as ours: its status, its type, its sentence without what names accounts.
- */
-async function refusalOf(response: Response, deployment: Deployment): Promise<Refusal> {
-  const text = (await response.text()).slice(0, ERROR_CHARS_MAX)
-  const { message, type, param } = errorOf(text)
-  const about = `The upstream of \`${deployment.modelName}\` answered ${response.status}`
-  const isRedirect = response.status < 400
-  const retryAfter = response.headers.get('retry-after')
-  return new Refusal('upstream_failed', `${about}${message === null ? '.' : `: ${message}`}`, {
-    status: isRedirect ? 502 : response.status,
-    ...(type === null ? {} : { type }),
-    ...(param === null ? {} : { param }),
-    headers: retryAfter === null ? {} : { 'retry-after': retryAfter },
-    cause: text,
-  })
-}
-
-type UpstreamError = {
-  readonly message: string | null
-  readonly type: string | null
-  readonly param: string | null
-}
-
-/** OpenAI's error object, or those of the compatible ones that put it elsewhere. */
-function errorOf(text: string): UpstreamError {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    return { message: null, type: null, param: null }
-  }
-  const first = Array.isArray(json) ? json[0] : json
-  const error = first?.error ?? first
-  if (typeof error === 'string') return { message: cleaned(error), type: null, param: null }
-  const { message, type, param } = (error ?? {}) as Record<string, unknown>
-  return {
-    message: typeof message === 'string' ? cleaned(message) : null,
-    type: typeof type === 'string' ? type : null,
-    param: typeof param === 'string' ? param : null,
-  }
-}
-
-/** Without keys, organisations and projects: they are the operator's, not the customer's. */
-const cleaned = (message: string): string =>
-  message.replace(/\b(?:org|proj|sk|gsk|xai|AIza)[-_*][\w*-]+/g, '…').slice(0, 1_000)

@@ -38,6 +38,13 @@ export const openLive = (of: {
   window: null,
 })
 
+/** Brings an account up to what is on disk; what is held for calls in flight stays held. */
+export function refresh(live: LiveAccount, to: Parameters<typeof openLive>[0]) {
+  live.limits = to.limits
+  live.period = to.period
+  live.account = { limit: to.limit, spent: to.spent, held: live.account.held }
+}
+
 /** Tokens that this minute still has; null: they are not limited. */
 export function tokensLeft(live: LiveAccount, now: number): number | null {
   const { tpmLimit } = live.limits

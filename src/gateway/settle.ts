@@ -1,6 +1,8 @@
 import { type Nanos, ZERO } from '../ledger/money.ts'
+import type { OpenCall } from '../ledger/open-call.ts'
 import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
+import type { Price } from '../metering/price.ts'
 import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
 import type { Deployment } from './deployments.ts'
@@ -10,6 +12,8 @@ export type Ending = {
   readonly outcome: Outcome
   /** What the upstream reported; null: nothing. */
   readonly usage: Usage | null
+  /** The upstream reported it when the client had left. */
+  readonly isDrained?: boolean
   /** The text that the client was sent. Asked for only when the upstream reported nothing. */
   readonly delivered: () => string
 }
@@ -66,22 +70,39 @@ export function unmeteredRow(
   return { row: row(call, { ...counted, outcome: 'interrupted' }, now), tokens: 0 }
 }
 
-const row = (
-  call: MeteredCall,
-  counted: Pick<LedgerRow, 'outcome' | 'usageSource' | 'usage' | 'cost'>,
-  settledAt: number,
-): LedgerRow => ({
+/** A call as it is written down at its admission. */
+export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenCall => ({
+  ...identityOf(call),
+  repeat,
+  input: 0,
+  output: 0,
+})
+
+/** The row of a call that the death of an earlier process broke off, at what it had delivered. */
+export function interruptedRow(open: OpenCall, now: number): LedgerRow {
+  const { repeat, input, output, ...identity } = open
+  const usage = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
+  const cost = open.price === UNPRICED ? ZERO : costOf(usage, JSON.parse(open.price) as Price)
+  const usageSource = output === 0 ? 'none' : 'estimated'
+  const counted = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
+  return { ...identity, ...counted, settledAt: now }
+}
+
+const identityOf = (call: MeteredCall) => ({
   id: call.id,
   tab: call.customer?.tab ?? null,
   customerId: call.customer?.id ?? null,
   model: call.model,
   deployment: call.deployment.id,
-  ...counted,
   price: call.deployment.priceSnapshot ?? UNPRICED,
-  charge: counted.cost,
   startedAt: call.startedAt,
-  settledAt,
 })
+
+const row = (
+  call: MeteredCall,
+  counted: Pick<LedgerRow, 'outcome' | 'usageSource' | 'usage' | 'cost'>,
+  settledAt: number,
+): LedgerRow => ({ ...identityOf(call), ...counted, charge: counted.cost, settledAt })
 
 async function usageOf(
   call: MeteredCall,
@@ -89,7 +110,9 @@ async function usageOf(
   tokenizerFor: (model: string) => Promise<Encode>,
 ): Promise<{ usage: Usage; usageSource: UsageSource }> {
   if (ending.usage === NO_USAGE) return { usage: NO_USAGE, usageSource: 'none' }
-  if (ending.usage !== null) return { usage: ending.usage, usageSource: 'upstream' }
+  if (ending.usage !== null) {
+    return { usage: ending.usage, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
+  }
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }

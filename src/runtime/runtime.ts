@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { dirname } from 'node:path'
 
 /** Only this folder knows which runtime it is on. Deno also offers `node:` modules, as Bun does. */
@@ -126,3 +127,28 @@ export function writePrivate(path: string, text: string) {
 export const fileExists = (path: string): boolean => existsSync(path)
 
 export const makeFolderOf = (path: string) => void mkdirSync(dirname(path), { recursive: true })
+
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy']
+
+/**
+ * Whether a TCP connection to an address comes about within so many milliseconds. Answers yes where
+ * `fetch` goes through a proxy, for then the connection is not ours to try.
+ */
+export function isReachable(address: string, withinMs: number): Promise<boolean> {
+  const { env } = process
+  if (PROXY_VARIABLES.some((name) => env[name] || env[name.toUpperCase()])) {
+    return Promise.resolve(true)
+  }
+  const { protocol, hostname, port } = new URL(address)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect(Number(port) || (protocol === 'https:' ? 443 : 80), host)
+  const timer = setTimeout(() => resolve(false), withinMs)
+  socket.once('connect', () => resolve(true))
+  // Refused is an answer: `fetch` will tell of it in its own time.
+  socket.once('error', () => resolve(true))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    socket.destroy()
+  })
+}

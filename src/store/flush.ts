@@ -10,6 +10,9 @@ const RETRY_MS = 500
  */
 const COMMIT_EVERY_MS = 0.5
 
+/** How long a write for which nobody waits may wait for others to share their transaction. */
+const LATER_MS = 10
+
 type Entry = {
   readonly write: () => unknown
   readonly committed: ((result: never) => void) | undefined
@@ -33,6 +36,8 @@ export type Flush = {
    * before anybody else can act: memory that mirrors the disk is brought up to date there.
    */
   enqueue<Result>(write: () => Result, committed?: (result: Result) => void): Promise<Result>
+  /** The same for what nobody waits for: it goes with the next transaction, 10 ms from now. */
+  later(write: () => void, committed: () => void): void
   /** Commits what is queued right now, so that a read sees it. */
   now(): void
   /** False while commits fail: no charge could be written, so no new call should be admitted. */
@@ -45,6 +50,7 @@ export function startFlush(database: Database): Flush {
   const transaction = transactions(database)
   let queue: Entry[] = []
   let scheduled = false
+  let isAwaited = false
   let healthy = true
   let stopped = false
   let committedAt = 0
@@ -52,6 +58,11 @@ export function startFlush(database: Database): Flush {
   const runWhenDue = () => {
     if (performance.now() - committedAt < COMMIT_EVERY_MS) setImmediate(runWhenDue)
     else run()
+  }
+
+  const runLater = () => {
+    isAwaited = false
+    if (!scheduled) run()
   }
 
   const run = () => {
@@ -83,6 +94,13 @@ export function startFlush(database: Database): Flush {
         setImmediate(runWhenDue)
       })
     },
+    later(write, committed) {
+      if (stopped) return
+      queue.push({ write, committed, resolve: nobodyWaits, reject: nobodyWaits })
+      if (scheduled || isAwaited) return
+      isAwaited = true
+      setTimeout(runLater, LATER_MS)
+    },
     now() {
       if (healthy) run()
     },
@@ -94,6 +112,8 @@ export function startFlush(database: Database): Flush {
     },
   }
 }
+
+const nobodyWaits = () => {}
 
 /**
  * Makes the function that runs entries in one transaction and tells each how it went after the

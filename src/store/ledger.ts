@@ -12,8 +12,8 @@ export type LedgerTable = {
   spentOnModelSince(tab: number, model: string, since: number): Nanos
   /** From `since` on and before `until`, milliseconds. */
   spentBetween(tab: number, since: number, until: number): Nanos
-  /** Adds a set of prices, and answers its number. */
-  addPrice(snapshot: string): number
+  /** The number of a set of prices, which is added if it is new. */
+  priceId(snapshot: string): number
   /** Saves the search for a set of prices whose number is on disk. */
   rememberPrice(snapshot: string, id: number): void
 }
@@ -57,7 +57,7 @@ export function ledgerTable(database: Database): LedgerTable {
     insertPrice.run(snapshot)
     return findPrice.get(snapshot)?.['id'] as number
   }
-  const priceId = (snapshot: string) => remembered.get(snapshot) ?? addPrice(snapshot)
+  const priceId = (snapshot: string): number => remembered.get(snapshot) ?? addPrice(snapshot)
 
   return {
     book(row, { periodStart, told }) {
@@ -80,7 +80,7 @@ export function ledgerTable(database: Database): LedgerTable {
       charge.run(row.tab, periodStart, row.charge)
       for (const name of told) tell.run(row.tab, name)
     },
-    addPrice,
+    priceId,
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
     spentOnModelSince: (tab, model, since) =>
       spentOnModel.get(tab, since, model)?.['spent'] as Nanos,

@@ -100,6 +100,38 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
       CREATE INDEX outbox_by_due ON outbox (due_at) WHERE due_at IS NOT NULL;
     `,
   },
+  {
+    name: 'calls under way, and what repeats of a call are answered',
+    sql: `
+      -- A call from its admission to its settlement: what is left here at a start was under way
+      -- when the process died. input and output are what had been delivered at the last checkpoint.
+      CREATE TABLE open_calls (
+        id TEXT PRIMARY KEY,
+        tab INTEGER,
+        customer_id TEXT,
+        model TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        price_id INTEGER NOT NULL,
+        started_at INTEGER NOT NULL,
+        idempotency_scope TEXT,
+        idempotency_request TEXT,
+        input INTEGER NOT NULL,
+        output INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      -- Answers of calls that came with an Idempotency-Key, for a day. A body that is null was not
+      -- kept: it was a stream, or it did not come to its end.
+      CREATE TABLE answers (
+        scope TEXT PRIMARY KEY,
+        request TEXT NOT NULL,
+        call_id TEXT NOT NULL,
+        body TEXT,
+        headers TEXT NOT NULL,
+        answered_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX answers_by_time ON answers (answered_at);
+    `,
+  },
 ]
 
 /** How many migrations this version knows. */

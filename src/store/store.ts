@@ -1,9 +1,11 @@
 import type { Budget, Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
+import type { KeptAnswer } from '../ledger/open-call.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { type Database, openDatabase } from '../runtime/sqlite.ts'
+import { type KeptAnswers, keptAnswers } from './answers.ts'
 import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
 import {
   type CustomerChange,
@@ -15,6 +17,7 @@ import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from
 import { type Flush, startFlush } from './flush.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { lockDatabase } from './lock.ts'
+import { type OpenCalls, openCalls } from './open-calls.ts'
 import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
 import { migrate } from './schema.ts'
 
@@ -43,6 +46,8 @@ const NO_PERIOD = { periodStart: 0, told: [] }
  * write queues for the flush loop, and its promise resolves when it is on disk.
  */
 export class Store {
+  readonly openCalls: OpenCalls
+  readonly answers: KeptAnswers
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -65,6 +70,8 @@ export class Store {
     this.#customers = customerTable(database, parts)
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
     this.#outbox = outboxTable(database)
+    this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
+    this.answers = keptAnswers(database)
   }
 
   /**
@@ -103,11 +110,18 @@ export class Store {
 
   // Calls
 
-  /** A charge and its events, in one transaction. */
-  commit(settlement: Settlement, events: readonly OutboxEvent[]): Promise<void> {
+  /** A charge, its events and what is kept of its answer, in one transaction. */
+  commit(
+    settlement: Settlement,
+    events: readonly OutboxEvent[],
+    kept: KeptAnswer | null = null,
+  ): Promise<void> {
     const { row, after } = settlement
+    const close = this.openCalls.closing(row.id)
     return this.#flush.enqueue(() => {
       this.#ledger.book(row, after ?? NO_PERIOD)
+      close()
+      if (kept !== null) this.answers.keep(kept)
       for (const event of events) this.#outbox.add(event, row.settledAt)
     })
   }
@@ -115,7 +129,7 @@ export class Store {
   /** Makes known a set of prices that charges will name, so that each need not search for it. */
   addPrice(snapshot: string): Promise<number> {
     return this.#flush.enqueue(
-      () => this.#ledger.addPrice(snapshot),
+      () => this.#ledger.priceId(snapshot),
       (id) => this.#ledger.rememberPrice(snapshot, id),
     )
   }

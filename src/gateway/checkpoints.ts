@@ -1,0 +1,88 @@
+import { logError } from '../log.ts'
+import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
+import type { MeteredCall } from './settle.ts'
+
+/** How old what is written down of a stream may be, milliseconds. */
+const EVERY_MS = 1_000
+
+/** How often it is looked which streams are due, milliseconds. */
+const LOOK_MS = 100
+
+/** A stream under way. */
+export type Stream = {
+  readonly call: MeteredCall
+  /** The text that was delivered so far. */
+  readonly delivered: () => string
+  /** Told how many tokens that is, when it has been counted. */
+  readonly counted: (tokens: number) => void
+}
+
+type Watched = Stream & {
+  /** Characters of `delivered` that are counted. */
+  chars: number
+  input: number
+  output: number
+  dueAt: number
+}
+
+/**
+ * Writes down about every second what each stream has delivered, in tokens, so that the death of
+ * the process does not make it free. Counted a piece at a time, so that a long answer is not
+ * counted again and again; each cut may be off by a token. A stream that ends sooner costs nothing.
+ */
+export class Checkpoints {
+  readonly #write: (id: string, delivered: { input: number; output: number }) => void
+  readonly #tokenizerFor: (model: string) => Promise<Encode>
+  readonly #streams = new Set<Watched>()
+  #isLooking = false
+
+  constructor(parts: {
+    readonly write: (id: string, delivered: { input: number; output: number }) => void
+    readonly tokenizerFor: (model: string) => Promise<Encode>
+  }) {
+    this.#write = parts.write
+    this.#tokenizerFor = parts.tokenizerFor
+  }
+
+  /** Answers what ends the watch. */
+  watch(stream: Stream): () => void {
+    const dueAt = performance.now() + EVERY_MS
+    const watched = { ...stream, chars: 0, input: 0, output: 0, dueAt }
+    this.#streams.add(watched)
+    if (!this.#isLooking) void this.#look()
+    return () => this.#streams.delete(watched)
+  }
+
+  /** Goes on for as long as there are streams. */
+  async #look() {
+    this.#isLooking = true
+    while (this.#streams.size > 0) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+      for (const stream of this.#streams) {
+        if (performance.now() < stream.dueAt) continue
+        try {
+          await this.#checkpoint(stream)
+        } catch (error) {
+          logError(`what call ${stream.call.id} has delivered could not be counted`, error)
+        }
+        stream.dueAt = performance.now() + EVERY_MS
+      }
+    }
+    this.#isLooking = false
+  }
+
+  async #checkpoint(stream: Watched) {
+    const { call } = stream
+    const text = stream.delivered()
+    if (text.length === stream.chars) return
+    const encode = await this.#tokenizerFor(call.deployment.upstreamModel)
+    if (stream.chars === 0) stream.input = countPrompt(call.json, encode)
+    stream.output += countText(text.slice(stream.chars), encode)
+    stream.chars = text.length
+    stream.counted(stream.output)
+    // Many streams are due at the same time: others may act between two of them.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    // It may have been settled meanwhile: then there is nothing left to write it on.
+    if (this.#streams.has(stream)) this.#write(call.id, stream)
+  }
+}

@@ -1,0 +1,221 @@
+import { Refusal } from '../errors.ts'
+import type { LedgerRow } from '../ledger/settlement.ts'
+import { ChunkReader, eventsOf } from '../metering/chunks.ts'
+import { type Answer, headersOf } from './answer.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import type { Deployment } from './deployments.ts'
+import type { Guard } from './guard.ts'
+import type { Ending } from './settle.ts'
+
+export type StreamOptions = {
+  /** The client did not ask for the usage. */
+  readonly hideUsage: boolean
+  /** Null: no budget limits the answer. */
+  readonly guard: Guard | null
+  readonly checkpoints: Checkpoints
+}
+
+type Controller = ReadableStreamDefaultController<Uint8Array>
+
+/**
+ * A stream, passed on as it comes. What ends it for the client (`data: [DONE]`, or else the close)
+ * waits until the charge is on disk. It is pulled: what the client does not read is not asked for.
+ */
+export function streamAnswer(answer: Answer, options: StreamOptions): Response {
+  const passage = new Passage(answer, options)
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => passage.pull(controller),
+    cancel: () => passage.leave(),
+  })
+  return new Response(body, { status: answer.response.status, headers: headersOf(answer) })
+}
+
+/** One stream from its upstream to its client. */
+class Passage {
+  readonly #answer: Answer
+  readonly #guard: Guard | null
+  readonly #hideUsage: boolean
+  readonly #upstream: ReadableStreamDefaultReader<Uint8Array>
+  readonly #reader: ChunkReader
+  readonly #unwatch: () => void
+  /** The upstream told its usage before the client left. */
+  #isToldInTime = false
+  #isCut = false
+  #isSettled = false
+  /** Resolves when the piece under way has been dealt with. */
+  #pulling: Promise<void> = Promise.resolve()
+  #leaving: Promise<void> | null = null
+
+  constructor(answer: Answer, { hideUsage, guard, checkpoints }: StreamOptions) {
+    this.#answer = answer
+    this.#guard = guard
+    this.#hideUsage = hideUsage
+    this.#upstream = (answer.response.body ?? emptyBody()).getReader()
+    this.#reader = new ChunkReader({ hideUsage, holdsParts: guard !== null })
+    const { departure, deployment } = answer
+    this.#unwatch = checkpoints.watch({
+      call: answer.call,
+      delivered: () => this.#reader.delivered(),
+      counted: (tokens) => {
+        const isEnough = tokens >= deployment.rules.drainTokensMax
+        if (departure.isDraining && isEnough) departure.drainedEnough()
+      },
+    })
+    departure.whenLeft(() => void this.leave())
+  }
+
+  /** Passes pieces on until the client has something new, or the end. */
+  pull(client: Controller): Promise<void> {
+    if (!this.#answer.departure.hasLeft) this.#pulling = this.#pullUntilNew(client)
+    return this.#pulling
+  }
+
+  /** The client has left: what is still to come is read for the usage alone, or not at all. */
+  leave(): Promise<void> {
+    this.#answer.departure.leave()
+    this.#leaving ??= this.#readOn()
+    return this.#leaving
+  }
+
+  async #readOn() {
+    await this.#pulling
+    try {
+      while (!this.#isSettled) await this.#next(null)
+    } catch (error) {
+      await this.#breakOff(error, null)
+    }
+    // Whoever has said `[DONE]` may still keep its connection.
+    this.#answer.departure.drainedEnough()
+    this.#answer.watch.stop()
+  }
+
+  async #pullUntilNew(client: Controller) {
+    try {
+      while (!(await this.#next(client)));
+    } catch (error) {
+      await this.#breakOff(error, client)
+    }
+  }
+
+  async #next(client: Controller | null): Promise<boolean> {
+    const { done, value } = await this.#upstream.read()
+    this.#answer.watch.seen()
+    if (!done) return this.#passAll(client, value)
+    const rest = this.#reader.rest()
+    await this.#settle(outcomeOf(this.#reader))
+    this.#end(client, rest)
+    return true
+  }
+
+  /** A piece of several events, of which the first may fit the budget and the last may not. */
+  async #passAll(client: Controller | null, piece: Uint8Array): Promise<boolean> {
+    let isNew = false
+    let rest = piece
+    while (!this.#isCut && this.#isNear(rest)) {
+      const [event = rest] = eventsOf(rest)
+      isNew = (await this.#pass(client, event)) || isNew
+      rest = rest.subarray(event.length)
+      if (rest.length === 0) return isNew
+    }
+    return this.#isCut || (await this.#pass(client, rest)) || isNew
+  }
+
+  #isNear(piece: Uint8Array): boolean {
+    return this.#guard !== null && this.#reader.couldPass(this.#guard.safeBytes, piece)
+  }
+
+  /** Passes a piece on; says whether the client now has something new, or the end. */
+  async #pass(client: Controller | null, piece: Uint8Array): Promise<boolean> {
+    const reader = this.#reader
+    const watched = this.#isNear(piece) ? { before: reader.delivered() } : null
+    const { pass, end } = reader.read(piece)
+    if (!this.#answer.departure.hasLeft) this.#isToldInTime = reader.usage() !== null
+    if (watched !== null && reader.usage() === null) {
+      const isCovered = await this.#guard!.covers(reader.delivered())
+      if (!isCovered) {
+        await this.#cutOff(client, watched.before)
+        return true
+      }
+    }
+    this.#send(client, pass)
+    if (end === null) return pass.length > 0
+    await this.#settle('ok')
+    this.#send(client, end)
+    return true
+  }
+
+  /** Ends the stream as its provider would at its cap, before what the budget cannot pay. */
+  async #cutOff(client: Controller | null, delivered: string) {
+    this.#isCut = true
+    this.#answer.abort.abort(new Refusal('upstream_failed', 'The answer passed what is held.'))
+    const row = await this.#settle('interrupted', () => delivered)
+    this.#end(client, endAtCap(this.#reader.frame(), this.#hideUsage ? null : row))
+  }
+
+  async #breakOff(error: unknown, client: Controller | null) {
+    const { abort, deployment } = this.#answer
+    const reason: unknown = abort.signal.aborted ? abort.signal.reason : error
+    await this.#settle('interrupted')
+    this.#end(client, this.#reader.hasEnded() ? NOTHING : lastWords(reason, deployment))
+  }
+
+  async #settle(
+    outcome: Ending['outcome'],
+    delivered = () => this.#reader.delivered(),
+  ): Promise<LedgerRow> {
+    const { hasLeft } = this.#answer.departure
+    this.#isSettled = true
+    this.#unwatch()
+    const { row } = await this.#answer.settle({
+      outcome: hasLeft ? 'client_closed' : outcome,
+      isDrained: hasLeft && !this.#isToldInTime,
+      usage: this.#reader.usage(),
+      delivered,
+    })
+    return row
+  }
+
+  #send(client: Controller | null, bytes: Uint8Array) {
+    if (client === null || this.#answer.departure.hasLeft || bytes.length === 0) return
+    client.enqueue(bytes)
+  }
+
+  #end(client: Controller | null, bytes: Uint8Array) {
+    this.#answer.watch.stop()
+    this.#send(client, bytes)
+    if (client !== null && !this.#answer.departure.hasLeft) client.close()
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** A stream that closed in good order is whole, unless all it said was an error. */
+function outcomeOf(reader: ChunkReader): Ending['outcome'] {
+  if (reader.usage() !== null || reader.hasEnded() || reader.error() === null) return 'ok'
+  return reader.delivered() === '' ? 'upstream_failed' : 'interrupted'
+}
+
+/** The last events of a stream that is cut off, in the form in which OpenAI ends one at its cap. */
+function endAtCap(frame: Readonly<Record<string, unknown>>, counted: LedgerRow | null): Uint8Array {
+  const choices = [{ index: 0, delta: {}, logprobs: null, finish_reason: 'length' }]
+  const chunks: unknown[] = [{ ...frame, choices }]
+  if (counted !== null) {
+    const { input = 0, output = 0 } = counted.usage
+    const usage = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
+    chunks.push({ ...frame, choices: [], usage })
+  }
+  const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]']
+  return new TextEncoder().encode(events.map((data) => `data: ${data}\n\n`).join(''))
+}
+
+/** The last event of a stream that broke off, in the common error shape. */
+function lastWords(error: unknown, { modelName }: Deployment): Uint8Array {
+  const refusal =
+    error instanceof Refusal
+      ? error
+      : new Refusal('upstream_failed', `The upstream of \`${modelName}\` broke off its answer.`)
+  return new TextEncoder().encode(`\n\ndata: ${JSON.stringify(refusal)}\n\n`)
+}
+
+const emptyBody = () =>
+  new ReadableStream<Uint8Array>({ start: (controller) => controller.close() })

@@ -1,0 +1,64 @@
+import { Refusal } from '../errors.ts'
+import type { Deployment } from './deployments.ts'
+
+/** An upstream's refusal as ours: its status, its type, its sentence without what names accounts. */
+export function refusalOf(response: Response, text: string, deployment: Deployment): Refusal {
+  const { message, type, param } = errorOf(parse(text))
+  const about = `The upstream of \`${deployment.modelName}\` answered ${response.status}`
+  const isError = response.status >= 400 && response.status <= 599
+  const retryAfter = response.headers.get('retry-after')
+  return new Refusal('upstream_failed', `${about}${message === null ? '.' : `: ${message}`}`, {
+    status: isError ? response.status : 502,
+    ...(type === null ? {} : { type }),
+    ...(param === null ? {} : { param }),
+    headers: retryAfter === null ? {} : { 'retry-after': retryAfter },
+    cause: text.slice(0, CAUSE_CHARS_MAX),
+  })
+}
+
+/** An answer of status 200 that is an error all the same, as some compatible servers send them. */
+export function refusalInside(json: unknown, deployment: Deployment): Refusal {
+  const { message, type, param } = errorOf(json)
+  const about = `The upstream of \`${deployment.modelName}\` answered with an error`
+  return new Refusal('upstream_failed', `${about}${message === null ? '.' : `: ${message}`}`, {
+    ...(type === null ? {} : { type }),
+    ...(param === null ? {} : { param }),
+  })
+}
+
+/** No connection, or one that broke before the answer began. */
+export const connectionFailed = ({ modelName }: Deployment, cause: unknown): Refusal =>
+  new Refusal('upstream_failed', `The upstream of \`${modelName}\` cannot be reached.`, { cause })
+
+const CAUSE_CHARS_MAX = 4_000
+
+type UpstreamError = {
+  readonly message: string | null
+  readonly type: string | null
+  readonly param: string | null
+}
+
+/** OpenAI's error object, or those of the compatible ones that put it elsewhere. */
+function errorOf(json: unknown): UpstreamError {
+  const first = (Array.isArray(json) ? json[0] : json) as { error?: unknown } | null | undefined
+  const error = first?.error ?? first
+  if (typeof error === 'string') return { message: cleaned(error), type: null, param: null }
+  const { message, type, param } = (error ?? {}) as Record<string, unknown>
+  return {
+    message: typeof message === 'string' ? cleaned(message) : null,
+    type: typeof type === 'string' ? type : null,
+    param: typeof param === 'string' ? param : null,
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** Without keys, organisations and projects: they are the operator's, not the customer's. */
+const cleaned = (message: string): string =>
+  message.replace(/\b(?:org|proj|sk|gsk|xai|AIza)[-_*][\w*-]+/g, '…').slice(0, 1_000)

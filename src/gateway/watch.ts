@@ -1,0 +1,100 @@
+import { Refusal } from '../errors.ts'
+import type { Deployment } from './deployments.ts'
+
+/** Whether a connection to a base URL comes about within so many milliseconds. */
+export type IsReachable = (apiBase: string, withinMs: number) => Promise<boolean>
+
+/**
+ * Breaks a call off when its upstream is too slow: with the connection, with the first byte,
+ * between two pieces, or as a whole. One timer for all of it, however much is seen.
+ *
+ * `fetch` tells of no connection, only of the first byte. So when half the time for connecting is
+ * over without one, it is tried out whether one can be had at all, in the other half.
+ */
+export class Watch {
+  readonly #deployment: Deployment
+  readonly #abort: AbortController
+  readonly #isReachable: IsReachable
+  readonly #endsAt: number
+  #askedAt: number
+  #seenAt: number
+  #connectCheckAt: number
+  #isAnswered = false
+  #timer: ReturnType<typeof setTimeout>
+
+  constructor(deployment: Deployment, abort: AbortController, isReachable: IsReachable) {
+    this.#deployment = deployment
+    this.#abort = abort
+    this.#isReachable = isReachable
+    const now = performance.now()
+    this.#askedAt = now
+    this.#seenAt = now
+    this.#endsAt = now + deployment.rules.totalTimeoutMs
+    this.#connectCheckAt = now + deployment.rules.connectTimeoutMs / 2
+    this.#timer = setTimeout(() => this.#check(), this.#nextAt() - now)
+  }
+
+  /** The call is sent again: the time to its first byte begins anew. */
+  askedAgain() {
+    const { connectTimeoutMs } = this.#deployment.rules
+    this.#askedAt = performance.now()
+    this.#connectCheckAt = this.#askedAt + connectTimeoutMs / 2
+  }
+
+  /** The first byte came, or another one. */
+  seen() {
+    this.#isAnswered = true
+    this.#seenAt = performance.now()
+  }
+
+  stop() {
+    clearTimeout(this.#timer)
+  }
+
+  get #idleMs(): number {
+    return this.#deployment.rules.idleTimeoutMs ?? this.#deployment.timeoutMs
+  }
+
+  #dueAt(): number {
+    if (this.#isAnswered) return this.#seenAt + this.#idleMs
+    return this.#askedAt + this.#deployment.timeoutMs
+  }
+
+  #nextAt(): number {
+    const connectAt = this.#isAnswered ? Number.POSITIVE_INFINITY : this.#connectCheckAt
+    return Math.min(this.#dueAt(), this.#endsAt, connectAt)
+  }
+
+  #check() {
+    const now = performance.now()
+    const { modelName, timeoutMs, rules } = this.#deployment
+    if (now >= this.#endsAt) {
+      return this.#giveUp(`was not done after ${seconds(rules.totalTimeoutMs)}`, modelName)
+    }
+    if (now >= this.#dueAt()) {
+      const silentMs = this.#isAnswered ? this.#idleMs : timeoutMs
+      return this.#giveUp(`sent nothing for ${seconds(silentMs)}`, modelName)
+    }
+    if (!this.#isAnswered && now >= this.#connectCheckAt) {
+      this.#connectCheckAt = Number.POSITIVE_INFINITY
+      void this.#tryToConnect()
+    }
+    this.#timer = setTimeout(() => this.#check(), Math.max(1, this.#nextAt() - now))
+  }
+
+  async #tryToConnect() {
+    const { apiBase, modelName, rules } = this.#deployment
+    const { connectTimeoutMs } = rules
+    if (apiBase === null || (await this.#isReachable(apiBase, connectTimeoutMs / 2))) return
+    if (this.#isAnswered) return
+    this.#giveUp(`could not be connected to within ${seconds(connectTimeoutMs)}`, modelName)
+  }
+
+  #giveUp(why: string, modelName: string) {
+    this.stop()
+    const message = `The upstream of \`${modelName}\` ${why}.`
+    this.#abort.abort(new Refusal('upstream_timed_out', message))
+  }
+}
+
+const seconds = (ms: number): string => `${ms / 1_000} s`

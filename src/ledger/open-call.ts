@@ -1,0 +1,37 @@
+import type { LedgerRow } from './settlement.ts'
+
+/**
+ * A call under way, as it is written down for the case that the process dies: the next start makes
+ * a ledger row of it.
+ */
+export type OpenCall = Pick<
+  LedgerRow,
+  'id' | 'tab' | 'customerId' | 'model' | 'deployment' | 'startedAt'
+> & {
+  /** The prices that apply, as JSON, or `UNPRICED`. */
+  readonly price: string
+  /** Null: the call came without an `Idempotency-Key`. */
+  readonly repeat: Repeat | null
+  /** Tokens of the prompt, once something is delivered; 0 before that. */
+  readonly input: number
+  /** Tokens that were delivered up to the last checkpoint. */
+  readonly output: number
+}
+
+/** By what a call with an `Idempotency-Key` is known again. */
+export type Repeat = {
+  /** Whose key it is and which: a digest. */
+  readonly scope: string
+  /** What was asked: a digest. The same key with another request is a mistake. */
+  readonly request: string
+}
+
+/** What is kept of a call with an `Idempotency-Key`, so that a repeat is not charged again. */
+export type KeptAnswer = Repeat & {
+  readonly callId: string
+  /** The JSON that was answered; null: it is not kept, because it was a stream or not whole. */
+  readonly body: string | null
+  readonly headers: Readonly<Record<string, string>>
+  /** Milliseconds since the epoch. */
+  readonly answeredAt: number
+}

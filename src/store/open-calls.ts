@@ -1,0 +1,96 @@
+import type { OpenCall } from '../ledger/open-call.ts'
+import type { Database, SqlRow } from '../runtime/sqlite.ts'
+import type { Flush } from './flush.ts'
+import type { LedgerTable } from './ledger.ts'
+
+/** Calls under way, as the next start would find them if the process died now. */
+export type OpenCalls = {
+  /** Writes down that a call was admitted. Nobody waits for it. */
+  open(call: OpenCall): void
+  /** Writes down what a call has delivered so far, tokens. Nobody waits for it. */
+  checkpoint(id: string, delivered: Pick<OpenCall, 'input' | 'output'>): void
+  /** What takes a call out of here, inside the transaction of its charge. */
+  closing(id: string): () => void
+  /** What an earlier process left, in the order in which the calls began. */
+  left(): OpenCall[]
+}
+
+/**
+ * A call that is settled before its opening was written is never written here at all: under load
+ * most are, for an opening waits until something is committed for which somebody waits.
+ */
+export function openCalls(
+  database: Database,
+  { flush, ledger }: { readonly flush: Flush; readonly ledger: LedgerTable },
+): OpenCalls {
+  const insert = database.prepare(
+    'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)',
+  )
+  const update = database.prepare('UPDATE open_calls SET input = ?2, output = ?3 WHERE id = ?1')
+  const remove = database.prepare('DELETE FROM open_calls WHERE id = ?1')
+  const left = database.prepare(`
+    SELECT open_calls.*, snapshot FROM open_calls
+    LEFT JOIN prices ON prices.id = price_id ORDER BY open_calls.id`)
+
+  /** Opened, and not on disk yet. */
+  const unwritten = new Set<string>()
+
+  const write = (call: OpenCall) => {
+    insert.run(
+      call.id,
+      call.tab,
+      call.customerId,
+      call.model,
+      call.deployment,
+      ledger.priceId(call.price),
+      call.startedAt,
+      call.repeat?.scope ?? null,
+      call.repeat?.request ?? null,
+      call.input,
+      call.output,
+    )
+  }
+  return {
+    open(call) {
+      unwritten.add(call.id)
+      flush.later(
+        () => {
+          if (unwritten.has(call.id)) write(call)
+        },
+        () => unwritten.delete(call.id),
+      )
+    },
+    checkpoint(id, { input, output }) {
+      flush.later(
+        () => update.run(id, input, output),
+        () => {},
+      )
+    },
+    closing(id) {
+      const isWritten = !unwritten.delete(id)
+      return () => {
+        if (isWritten) remove.run(id)
+      }
+    },
+    left: () => left.all().map(fromRow),
+  }
+}
+
+const fromRow = (row: SqlRow): OpenCall => ({
+  id: row['id'] as string,
+  tab: row['tab'] as number | null,
+  customerId: row['customer_id'] as string | null,
+  model: row['model'] as string,
+  deployment: row['deployment'] as string,
+  price: row['snapshot'] as string,
+  startedAt: row['started_at'] as number,
+  repeat:
+    row['idempotency_scope'] === null
+      ? null
+      : {
+          scope: row['idempotency_scope'] as string,
+          request: row['idempotency_request'] as string,
+        },
+  input: row['input'] as number,
+  output: row['output'] as number,
+})
