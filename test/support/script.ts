@@ -40,6 +40,8 @@ export type Script = {
 
   readonly writes?: Writes
   readonly holds?: readonly Hold[]
+  /** A model that takes its time: milliseconds before each write but the first. */
+  readonly paceMs?: number
   readonly dies?: Death
 
   /** Answered instead. Without a body it is OpenAI's error for that status. */

@@ -30,7 +30,8 @@ export type Upstream = AsyncDisposable & {
   readonly served: ReadonlyMap<string, Served>
   /** How to answer the next POSTs, one script each; afterwards `always` holds again. */
   next(...scripts: readonly Script[]): void
-  always(script: Script): void
+  /** One script for all, or what each call is to get. */
+  always(script: Script | ((call: ReceivedCall) => Script)): void
   /** Cuts what is under way. */
   stop(): Promise<void>
 }
@@ -72,7 +73,7 @@ class Double {
   readonly calls: ReceivedCall[] = []
   readonly served = new Map<string, Served>()
   readonly scripts: Script[] = []
-  script: Script = {}
+  script: Script | ((call: ReceivedCall) => Script) = {}
   readonly #options: UpstreamOptions
   #count = 0
 
@@ -106,7 +107,8 @@ class Double {
   }
 
   async #answerPost(path: string, call: ReceivedCall, reply: Reply) {
-    const script = this.scripts.shift() ?? this.script
+    const always = typeof this.script === 'function' ? this.script(call) : this.script
+    const script = this.scripts.shift() ?? always
     if (script.isSilent === true) return reply.closed
     for (const gate of headerGates(script)) await gate.wait(reply.closed)
     const isScripted = script.body !== undefined || (script.status ?? 200) !== 200
@@ -145,6 +147,7 @@ class Double {
 
     for (const { bytes, gates } of writesOf(events, script)) {
       for (const gate of gates) await gate.wait(reply.closed)
+      if (script.paceMs !== undefined && call.sentBytes > 0) await paced(script.paceMs, reply)
       if (!reply.isOpen) return
       // Counted before it is sent: who reads the end of the answer may look at once.
       const isNowTold = call.sentBytes < toldAt && call.sentBytes + bytes.length >= toldAt
@@ -171,6 +174,9 @@ const lengthOf = (events: readonly Uint8Array[]): number =>
 
 const isSplit = ({ writes }: Script): boolean =>
   typeof writes === 'object' && ('bytes' in writes || 'at' in writes)
+
+const paced = (ms: number, reply: Reply) =>
+  Promise.race([new Promise<void>((resolve) => setTimeout(resolve, ms)), reply.closed])
 
 /** Long enough for a reader to take what is there; without it, two writes arrive as one. */
 const readerToWake = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
