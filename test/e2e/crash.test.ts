@@ -1,9 +1,9 @@
-import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verify } from '../../src/store/verify.ts'
+import { rowsOf } from '../support/books.ts'
 import { piecesOf } from '../support/client.ts'
 import { built, DENO, DENO_FLAGS, SOURCE } from '../support/command.ts'
 import { crash } from '../support/crash.ts'
@@ -44,18 +44,9 @@ async function inFolder<T>(use: (start: () => Promise<Gateway>) => Promise<T>): 
   }
 }
 
-function read<Row>(path: string, sql: string): Row[] {
-  const database = new Database(path, { readonly: true })
-  try {
-    return database.query(sql).all() as Row[]
-  } finally {
-    database.close()
-  }
-}
-
 type Open = { readonly id: string; readonly output: number; readonly customer_id: string }
 
-const openCalls = (path: string) => read<Open>(path, 'SELECT * FROM open_calls')
+const openCalls = (path: string) => rowsOf<Open>(path, 'SELECT * FROM open_calls')
 
 test('a call is on disk from its admission on, and its tokens about a second after they came', async () => {
   await using gateway = await startGateway()
@@ -87,7 +78,7 @@ test('what was under way is settled as interrupted, at what was delivered, on it
 
     await using again = await start()
     expect(again.server.output()).toContain('calls were under way when the server died')
-    const [row] = read<Record<string, unknown>>(server.databasePath, 'SELECT * FROM ledger')
+    const [row] = rowsOf<Record<string, unknown>>(server.databasePath, 'SELECT * FROM ledger')
     // Of the prompt: three for the message, one for its role, two words, three for the answer.
     const usage = { input: 9, output: 4 }
     expect(row).toMatchObject({
@@ -116,7 +107,10 @@ test('what had delivered nothing is settled too, for nothing', async () => {
     await answer
     await mortal.upstream.stop()
     await using again = await start()
-    const rows = read(again.server.databasePath, 'SELECT outcome, usage_source, charge FROM ledger')
+    const rows = rowsOf(
+      again.server.databasePath,
+      'SELECT outcome, usage_source, charge FROM ledger',
+    )
     expect(rows).toEqual([{ outcome: 'interrupted', usage_source: 'none', charge: 0 }])
     expect(await again.customer('unheard')).toMatchObject({ spend: 0, held: 0 })
   })
