@@ -14,7 +14,9 @@ import { recover } from './gateway/recover.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { digestOf, requireMasterKey } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
+import type { Gauge } from './http/metrics.ts'
 import { server } from './http/server.ts'
+import { toDollars } from './ledger/money.ts'
 import { logError, logInfo, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
@@ -135,10 +137,25 @@ async function joinParts(config: Config, masterKey: string) {
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
-    heldInAll: () => accounts.heldInAll(),
+    gauges: () => gaugesOf(accounts, inFlight),
     isReady: () => store.isHealthy(),
   })
   return { app, store, outbox, deployments, inFlight }
+}
+
+function gaugesOf(accounts: Accounts, inFlight: InFlight): Gauge[] {
+  const { count, money } = accounts.heldInAll()
+  const gauge = (name: string, help: string, value: number) => ({
+    name: `tollgate_${name}`,
+    help,
+    value,
+  })
+  return [
+    gauge('calls_in_flight', 'Calls that are not settled yet.', inFlight.count),
+    gauge('calls_draining', 'Calls read on for clients that have left.', inFlight.draining),
+    gauge('held_reservations', 'Calls in flight that money is held for.', count),
+    gauge('held_dollars', 'Dollars held for calls in flight.', toDollars(money)),
+  ]
 }
 
 /** The headers of the config whose value is the customer, in the contract's order. */

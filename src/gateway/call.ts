@@ -91,9 +91,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const watch = new Watch(deployment, abort, gateway.isReachable)
   const departure = departureOf({ deployment, abort, isKept: repeat !== null && !asked.stream })
   const line = { deployment, abort, watch }
-  const settle = settleOnce({ metered, reservation, repeat, abort, departure }, gateway)
+  const inFlight = { abort, departure }
+  const settle = settleOnce({ metered, reservation, repeat, inFlight }, gateway)
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
-  gateway.inFlight.add(abort)
+  gateway.inFlight.add(inFlight)
 
   let isSent = false
   let response: Response
@@ -140,12 +141,11 @@ function settleOnce(
     readonly metered: MeteredCall
     readonly reservation: Reservation | null
     readonly repeat: Repeat | null
-    readonly abort: AbortController
-    readonly departure: Departure
+    readonly inFlight: Parameters<InFlight['add']>[0]
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { metered, reservation, repeat } = about
+  const { metered, reservation, repeat, inFlight } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
@@ -160,9 +160,9 @@ function settleOnce(
     return settlement
   }
   const ended = () => {
-    gateway.inFlight.remove(about.abort)
+    gateway.inFlight.remove(inFlight)
     gateway.idempotency.end(repeat)
-    about.departure.end()
+    inFlight.departure.end()
   }
   return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
 }

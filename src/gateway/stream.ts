@@ -41,7 +41,7 @@ class Passage {
   /** The upstream told its usage before the client left. */
   #isToldInTime = false
   #isCut = false
-  #isSettled = false
+  #isDone = false
   /** Resolves when the piece under way has been dealt with. */
   #pulling: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | null = null
@@ -80,13 +80,10 @@ class Passage {
   async #readOn() {
     await this.#pulling
     try {
-      while (!this.#isSettled) await this.#next(null)
+      while (!this.#isDone) await this.#next(null)
     } catch (error) {
       await this.#breakOff(error, null)
     }
-    // Whoever has said `[DONE]` may still keep its connection.
-    this.#answer.departure.drainedEnough()
-    this.#answer.watch.stop()
   }
 
   async #pullUntilNew(client: Controller) {
@@ -164,7 +161,6 @@ class Passage {
     delivered = () => this.#reader.delivered(),
   ): Promise<LedgerRow> {
     const { hasLeft } = this.#answer.departure
-    this.#isSettled = true
     this.#unwatch()
     const { row } = await this.#answer.settle({
       outcome: hasLeft ? 'client_closed' : outcome,
@@ -181,6 +177,7 @@ class Passage {
   }
 
   #end(client: Controller | null, bytes: Uint8Array) {
+    this.#isDone = true
     this.#answer.watch.stop()
     this.#send(client, bytes)
     if (client !== null && !this.#answer.departure.hasLeft) client.close()

@@ -1,31 +1,25 @@
 import { Elysia } from 'elysia'
 import * as Type from 'typebox'
-import type { Nanos } from '../ledger/money.ts'
-import { toDollars } from '../ledger/money.ts'
 import { operation } from './operation.ts'
 
-export type MetricParts = {
-  /** Reservations of all customers, and the money in them. */
-  heldInAll(): { readonly count: number; readonly money: Nanos }
-}
+/** A number that goes up and down, under a name and with a help text for Prometheus. */
+export type Gauge = { readonly name: string; readonly help: string; readonly value: number }
+
+export type MetricParts = { gauges(): readonly Gauge[] }
 
 /** What an operator's monitoring reads: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-export const metricRoutes = ({ heldInAll }: MetricParts) =>
+export const metricRoutes = ({ gauges }: MetricParts) =>
   new Elysia({ normalize: false }).get(
     '/metrics',
-    () => {
-      const { count, money } = heldInAll()
-      const text = [
-        ...gauge('tollgate_held_reservations', 'Calls in flight that money is held for.', count),
-        ...gauge('tollgate_held_dollars', 'Dollars held for calls in flight.', toDollars(money)),
-      ].join('\n')
-      return new Response(`${text}\n`, { headers: { 'content-type': CONTENT_TYPE } })
-    },
+    () =>
+      new Response(gauges().map(exposed).join(''), { headers: { 'content-type': CONTENT_TYPE } }),
     {
       detail: operation({
         tag: 'Health',
         summary: 'Gauges for Prometheus',
-        description: 'What is held for calls in flight; both are 0 when there are none.',
+        description:
+          'Calls in flight, and what is held for them: all are 0 when there are none. Calls that ' +
+          'are read on for a client that has left (`on_disconnect: drain`) are counted apart too.',
         answer: {
           description: 'The gauges.',
           schema: Type.String({ examples: ['tollgate_held_reservations 0'] }),
@@ -37,8 +31,5 @@ export const metricRoutes = ({ heldInAll }: MetricParts) =>
 
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-const gauge = (name: string, help: string, value: number): string[] => [
-  `# HELP ${name} ${help}`,
-  `# TYPE ${name} gauge`,
-  `${name} ${value}`,
-]
+const exposed = ({ name, help, value }: Gauge): string =>
+  `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`

@@ -34,17 +34,15 @@ async function leave(gateway: Gateway, user: string, { events }: { readonly even
   await eventually(() => expect(read.count()).toBe(events))
   controller.abort()
   await read.end
-  await noticed(gateway)
   return { gate, received: gateway.upstream.calls.at(-1)! }
 }
 
-/**
- * The end of a connection reaches the server before a request that was sent after it; two, because
- * the client's runtime may close a moment later than it says so.
- */
-async function noticed({ server }: Gateway) {
-  for (let n = 0; n < 2; n++) await server.ask('/health/liveness')
-}
+/** Resolves when the server knows that the client has left, and reads on. */
+const drains = ({ server }: Gateway) =>
+  eventually(async () => {
+    const { text } = await server.ask('/metrics')
+    expect(text).toContain('tollgate_calls_draining 1\n')
+  })
 
 function readEvents(answer: Promise<Response>) {
   let text = ''
@@ -121,6 +119,7 @@ describe.each(RUNTIMES)('a client that hangs up, on $on', ({ command }) => {
       async (cut) => {
         const user = `drain ${cut.where}`
         const { gate, received } = await leave(gateway, user, cut)
+        await drains(gateway)
         gate.open()
         expect(await rowOn(gateway, user)).toMatchObject({
           outcome: 'client_closed',
@@ -143,7 +142,7 @@ describe.each(RUNTIMES)('a client that hangs up, on $on', ({ command }) => {
       await gate.reached
       controller.abort()
       await answer.catch(() => {})
-      await noticed(gateway)
+      await drains(gateway)
       gate.open()
       const drained = { outcome: 'client_closed', usage_source: 'drained', input: 6 }
       expect(await rowOn(gateway, 'waits')).toMatchObject(drained)
@@ -158,7 +157,7 @@ describe.each(RUNTIMES)('a client that hangs up, on $on', ({ command }) => {
       await eventually(() => expect(read.count()).toBe(3))
       controller.abort()
       await read.end
-      await noticed(gateway)
+      await drains(gateway)
       gate.open()
       const counted = { usage_source: 'estimated', input: PROMPT, output: DELTAS }
       expect(await rowOn(gateway, 'unsaid')).toMatchObject(counted)
@@ -213,7 +212,7 @@ describe('reading on for a client that has left', () => {
     await eventually(() => expect(read.count()).toBeGreaterThan(1))
     controller.abort()
     await read.end
-    await noticed(gateway)
+    await drains(gateway)
     gate.open()
     const row = await rowOn(gateway, 'poor')
     expect(row.outcome).toBe('client_closed')

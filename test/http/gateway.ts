@@ -39,7 +39,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
-    heldInAll: () => ({ count: 0, money: ZERO }),
+    gauges: () => [{ name: 'tollgate_calls_in_flight', help: 'Calls.', value: 0 }],
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,
     calls: echo(),
