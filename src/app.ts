@@ -21,6 +21,7 @@ import { logError, logInfo, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import {
+  decoded,
   exit,
   isReachable,
   type Listener,
@@ -108,6 +109,7 @@ async function joinParts(config: Config, masterKey: string) {
     idempotency: new Idempotency(store.answers),
     checkpoints: new Checkpoints({ write: store.openCalls.checkpoint, tokenizerFor }),
     isReachable,
+    decoded,
     open: store.openCalls.open,
     identifyRules: { headers: headersThatName(config) },
     deployments,

@@ -54,7 +54,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
     json = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
     requireAnswer(json, deployment)
   } catch (cause) {
-    await settle(departure.hasLeft ? LEFT_WAITING : NOTHING_CAME)
+    await settle(departure.hasLeft && abort.signal.aborted ? LEFT_WAITING : NOTHING_CAME)
     if (abort.signal.aborted) throw abort.signal.reason
     if (cause instanceof Refusal) throw cause
     const message = `The upstream of \`${deployment.modelName}\` did not answer with whole JSON.`

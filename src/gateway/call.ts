@@ -49,6 +49,8 @@ export type Gateway = Admission & {
   readonly idempotency: Idempotency
   readonly checkpoints: Checkpoints
   readonly isReachable: IsReachable
+  /** Undoes a compression of an upstream's answer that was not asked for. */
+  readonly decoded: (response: Response) => Response
   /** Writes down that a call was admitted, for the case that the process dies. */
   readonly open: (call: OpenCall) => void
   /** Resolves when the charge is on disk, with its events and what is kept of its answer. */
@@ -90,25 +92,25 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const abort = new AbortController()
   const watch = new Watch(deployment, abort, gateway.isReachable)
   const departure = departureOf({ deployment, abort, isKept: repeat !== null && !asked.stream })
-  const line = { deployment, abort, watch }
+  const { decoded } = gateway
+  const line = { deployment, abort, watch, decoded, isAsked: false }
   const inFlight = { abort, departure }
   const settle = settleOnce({ metered, reservation, repeat, inFlight }, gateway)
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
+  if (call.signal.aborted) departure.leave()
   gateway.inFlight.add(inFlight)
 
-  let isSent = false
   let response: Response
   try {
-    if (call.signal.aborted) throw call.signal.reason
+    if (departure.hasLeft) throw call.signal.reason
     const edits = editsFor(json, { deployment, asked, cap })
     const body = edits.size === 0 ? call.body : editBody(text, members, edits)
     const { id: callId, path, headers } = call
-    isSent = true
     response = await forward({ callId, path, headers, body, json, now: startedAt }, line)
   } catch (error) {
     watch.stop()
-    const left = isSent ? LEFT_WAITING : LEFT_BEFORE
-    await settle(call.signal.aborted ? left : NOTHING_CAME)
+    const left = line.isAsked ? LEFT_WAITING : LEFT_BEFORE
+    await settle(departure.hasLeft ? left : NOTHING_CAME)
     throw error
   }
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())

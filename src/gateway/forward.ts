@@ -25,6 +25,10 @@ export type Line = {
   /** Breaks it off; the reason is what the client is told. */
   readonly abort: AbortController
   readonly watch: Watch
+  /** Undoes a compression that was not asked for. */
+  readonly decoded: (response: Response) => Response
+  /** Whether the upstream has the call, and has not said that it did nothing. */
+  isAsked: boolean
 }
 
 /** Most of an upstream's error that is looked at, bytes. */
@@ -32,6 +36,13 @@ const ERROR_BYTES_MAX = 64 * 1024
 
 /** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
 const RETRY_AFTER_MS_MAX = 5_000
+
+/**
+ * A connection that breaks so soon, milliseconds, was most likely one kept from an earlier call that
+ * the upstream had closed meanwhile: the call is then sent once more, whatever the rules say.
+ */
+const STALE_MS = 100
+
 const BACKOFF_MS = 250
 const BACKOFF_MS_MAX = 4_000
 
@@ -49,6 +60,7 @@ const PASSING = new Set([429, 500, 502, 503, 504, 529])
  */
 export async function forward(ask: Ask, line: Line): Promise<Response> {
   const { deployment, abort, watch } = line
+  line.isAsked = true
   if (deployment.provider === 'demo' || deployment.mockResponse !== null) {
     return simulated(ask, deployment)
   }
@@ -58,10 +70,12 @@ export async function forward(ask: Ask, line: Line): Promise<Response> {
       watch.seen()
       return tried.response
     }
+    line.isAsked = false
     const pauseMs = retries < deployment.rules.retriesMax ? pauseBefore(tried, retries) : null
     if (pauseMs === null) throw tried.refusal
     await pause(pauseMs, abort.signal)
     watch.askedAgain()
+    line.isAsked = true
   }
 }
 
@@ -75,28 +89,39 @@ function simulated(ask: Ask, { upstreamModel: model, mockResponse: text }: Deplo
 /** What came of one try. */
 type Tried =
   | { readonly response: Response }
-  | { readonly refusal: Refusal; readonly mayRetry: boolean; readonly retryAfterMs: number | null }
+  | {
+      readonly refusal: Refusal
+      readonly mayRetry: boolean
+      readonly retryAfterMs: number | null
+      /** It was not the upstream that refused, but the connection that failed. */
+      readonly isBroken: boolean
+    }
 
-async function send(ask: Ask, { deployment, abort }: Line): Promise<Tried> {
+/** Sends a call, and once more if it met the end of an old connection. */
+async function send(ask: Ask, line: Line): Promise<Tried> {
+  const askedAt = performance.now()
+  const tried = await sendOnce(ask, line)
+  if ('response' in tried || !tried.isBroken) return tried
+  return performance.now() - askedAt < STALE_MS ? sendOnce(ask, line) : tried
+}
+
+async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise<Tried> {
   const { url, headers } = openaiRequest(deployment, ask.path, ask.headers)
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers,
-      body: ask.body,
-      redirect: 'manual',
-      signal: abort.signal,
-    })
+    const asked = { method: 'POST', headers, body: ask.body, redirect: 'manual' } as const
+    const response = decoded(await fetch(url, { ...asked, signal: abort.signal }))
     if (response.ok) return { response }
     const text = new TextDecoder().decode((await readAtMost(response, ERROR_BYTES_MAX)).bytes)
     return {
       refusal: refusalOf(response, text, deployment),
       mayRetry: PASSING.has(response.status) && response.headers.get('x-should-retry') !== 'false',
       retryAfterMs: retryAfterMs(response.headers),
+      isBroken: false,
     }
   } catch (cause) {
     if (abort.signal.aborted) throw abort.signal.reason
-    return { refusal: connectionFailed(deployment, cause), mayRetry: true, retryAfterMs: null }
+    const refusal = connectionFailed(deployment, cause)
+    return { refusal, mayRetry: true, retryAfterMs: null, isBroken: true }
   }
 }
 

@@ -99,8 +99,12 @@ class Passage {
     this.#answer.watch.seen()
     if (!done) return this.#passAll(client, value)
     const rest = this.#reader.rest()
-    await this.#settle(outcomeOf(this.#reader))
-    this.#end(client, rest)
+    const outcome = outcomeOf(this.#reader)
+    await this.#settle(outcome)
+    this.#send(client, rest)
+    // An upstream that said nothing, and not even that it failed: somebody has to.
+    const isUntold = outcome !== 'ok' && this.#reader.error() === null
+    this.#end(client, isUntold ? lastWords(null, this.#answer.deployment) : NOTHING)
     return true
   }
 
@@ -186,10 +190,11 @@ class Passage {
 
 const NOTHING = new Uint8Array(0)
 
-/** A stream that closed in good order is whole, unless all it said was an error. */
+/** A stream that closed in good order is whole, unless it told an error, or nothing at all. */
 function outcomeOf(reader: ChunkReader): Ending['outcome'] {
-  if (reader.usage() !== null || reader.hasEnded() || reader.error() === null) return 'ok'
-  return reader.delivered() === '' ? 'upstream_failed' : 'interrupted'
+  if (reader.usage() !== null || reader.hasEnded()) return 'ok'
+  if (reader.delivered() === '') return 'upstream_failed'
+  return reader.error() === null ? 'ok' : 'interrupted'
 }
 
 /** The last events of a stream that is cut off, in the form in which OpenAI ends one at its cap. */

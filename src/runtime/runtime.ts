@@ -128,6 +128,21 @@ export const fileExists = (path: string): boolean => existsSync(path)
 
 export const makeFolderOf = (path: string) => void mkdirSync(dirname(path), { recursive: true })
 
+/**
+ * An answer without its compression. Bun's `fetch` undoes one in any case; Deno's does not where the
+ * request has asked for none, and some servers compress all the same.
+ */
+export function decoded(response: Response): Response {
+  const format = response.headers.get('content-encoding')
+  if (deno === undefined || response.body === null) return response
+  if (format !== 'gzip' && format !== 'deflate') return response
+  const { status } = response
+  const headers = new Headers(response.headers)
+  for (const name of ['content-encoding', 'content-length']) headers.delete(name)
+  const body = response.body.pipeThrough(new DecompressionStream(format))
+  return new Response(body, { status, headers })
+}
+
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'all_proxy']
 
 /**

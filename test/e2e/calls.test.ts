@@ -161,64 +161,6 @@ describe('a call is refused before anything is sent', () => {
   })
 })
 
-describe('an upstream that fails costs nothing, and its error is told in the common shape', () => {
-  const failures: [what: string, script: object, status: number, says: RegExp][] = [
-    ['refuses the call', { status: 400 }, 400, /answered 400/],
-    ['is limited', { status: 429, headers: { 'retry-after': '7' } }, 429, /answered 429/],
-    ['has an error', { status: 500 }, 500, /answered 500/],
-    ['answers HTML', { status: 502, body: '<h1>Bad gateway</h1>' }, 502, /answered 502\.$/],
-    ['answers nothing', { status: 503, body: '' }, 503, /answered 503\.$/],
-    [
-      'redirects',
-      { status: 302, headers: { location: 'http://x/' }, body: '' },
-      502,
-      /answered 302/,
-    ],
-    ['answers no JSON', { body: '<h1>hello</h1>' }, 502, /did not answer with whole JSON/],
-    ['dies in its answer', { dies: { after: { bytes: 40 } } }, 502, /whole JSON|cannot be reached/],
-    ['dies at once', { dies: { after: { bytes: 0 } } }, 502, /whole JSON|cannot be reached/],
-  ]
-  test.each(failures)('when it %s', async (what, script, status, says) => {
-    const user = `failing ${what}`
-    upstream.next(script)
-    const told = await chat({ user })
-    expect(told.status).toBe(status)
-    expect(told.json.error.code).toBe(String(status))
-    expect(told.json.error.message).toMatch(says)
-    expect(told.text).not.toContain('sk-upstream')
-    expect(await customer(user)).toMatchObject({ spend: 0, held: 0 })
-  })
-
-  test('its wait is passed on', async () => {
-    upstream.next({ status: 429, headers: { 'retry-after': '7' } })
-    expect((await chat()).headers.get('retry-after')).toBe('7')
-  })
-
-  test('when nobody listens there', async () => {
-    await using lonely = await startServer({
-      config:
-        'model_list: [{model_name: m, litellm_params: {model: openai/m, api_base: "http://127.0.0.1:9/v1", api_key: x, input_cost_per_token: 1e-6, output_cost_per_token: 1e-6}}]',
-    })
-    const { status, json } = await lonely.ask('/v1/chat/completions', {
-      json: { model: 'm', messages: [], user: 'u' },
-    })
-    expect(status).toBe(502)
-    expect(json.error).toMatchObject({
-      message: 'The upstream of `m` cannot be reached.',
-      type: 'upstream_error',
-    })
-  })
-
-  test('when it never answers, within the deployment’s time-out', async () => {
-    await using slow = await startGateway({ params: ['timeout: 0.2'] })
-    slow.upstream.next({ isSilent: true })
-    const { status, json } = await slow.chat({ user: 'patient' })
-    expect(status).toBe(504)
-    expect(json.error.type).toBe('timeout_error')
-    expect(await slow.customer('patient')).toMatchObject({ spend: 0, held: 0 })
-  })
-})
-
 test('several deployments of one name are taken in turn', async () => {
   const one = (text: string) =>
     `  - {model_name: m, litellm_params: {model: openai/x, mock_response: ${text}, input_cost_per_token: 0, output_cost_per_token: 0}}\n`
