@@ -164,7 +164,7 @@ function settleOnce(
   const ended = () => {
     gateway.inFlight.remove(inFlight)
     gateway.idempotency.end(repeat)
-    inFlight.departure.end()
+    inFlight.departure.settled()
   }
   return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
 }

@@ -16,6 +16,7 @@ export class Departure {
   readonly #abort: AbortController
   readonly #rules: Rules
   #hasLeft = false
+  #isSettled = false
   #timer: ReturnType<typeof setTimeout> | null = null
   #heard: (() => void) | null = null
 
@@ -36,7 +37,8 @@ export class Departure {
   leave() {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    if (this.#rules.onDisconnect === 'abort') this.#abort.abort(LEFT)
+    // Of a call that is settled there is nothing left to read.
+    if (this.#isSettled || this.#rules.onDisconnect === 'abort') this.#abort.abort(LEFT)
     else this.#timer = setTimeout(() => this.drainedEnough(), this.#rules.drainTimeoutMs)
     this.#heard?.()
   }
@@ -51,8 +53,9 @@ export class Departure {
     this.#abort.abort(DRAINED_ENOUGH)
   }
 
-  /** The call is settled: there is nothing left to wait for. */
-  end() {
+  /** There is nothing left to wait for. */
+  settled() {
+    this.#isSettled = true
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 }
