@@ -41,6 +41,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     heldInAll: () => ({ count: 0, money: ZERO }),
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,
+    diskRefusal: () => null,
     calls: echo(),
     ...parts,
   })

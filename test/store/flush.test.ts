@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '../../src/runtime/sqlite.ts'
-import { startFlush } from '../../src/store/flush.ts'
+import { Flush } from '../../src/store/flush.ts'
 import { newFolder } from '../support/store.ts'
 
 /** A database that counts its transactions and can be told to fail them as a full disk does. */
@@ -28,7 +28,7 @@ async function openFailing() {
   }
   const insert = database.prepare('INSERT INTO t VALUES (?1)')
   const count = database.prepare('SELECT count(*) AS n FROM t')
-  return { flush: startFlush(failing), state, insert, rows: () => count.get()!['n'] }
+  return { flush: new Flush(failing, 'flush.db'), state, insert, rows: () => count.get()!['n'] }
 }
 
 describe('the flush loop', () => {
@@ -73,19 +73,19 @@ describe('the flush loop', () => {
     state.full = true
     const write = flush.enqueue(() => insert.run(1))
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
-    expect(flush.isHealthy()).toBe(false)
+    expect(flush.isHealthy).toBe(false)
     expect(rows()).toBe(0)
     const later = flush.enqueue(() => insert.run(2))
     state.full = false
     await Promise.all([write, later])
-    expect(flush.isHealthy()).toBe(true)
+    expect(flush.isHealthy).toBe(true)
     expect(rows()).toBe(2)
   })
 
   test('commits what is queued when it stops, and takes nothing after that', async () => {
     const { flush, insert, rows } = await openFailing()
     void flush.enqueue(() => insert.run(1))
-    expect(flush.stop()).toBe(true)
+    expect(flush.stop()).toBe(0)
     expect(rows()).toBe(1)
     expect(flush.enqueue(() => insert.run(2))).rejects.toThrow('closed')
   })

@@ -26,6 +26,7 @@ export async function openStore(at: { path?: string; now?: number } = {}) {
   const path = at.path ?? join(newFolder(), 'tollgate.db')
   const store = await Store.open({
     path,
+    durability: 'process',
     periodOf,
     now: () => clock.now,
     newId: () => newId(clock.now),
