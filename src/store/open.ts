@@ -29,7 +29,12 @@ export async function openForServing(path: string, durability: Durability): Prom
     if (names > 1) throw manyNames(path, names)
     const unlock = await lockDatabase(realPath)
     try {
-      return { database: await openWithin(realPath, durability), realPath, unlock }
+      const database = await openWithin(realPath, durability)
+      const close = () => {
+        database.close()
+        unlock()
+      }
+      return { database, realPath, close }
     } catch (error) {
       unlock()
       throw error
@@ -42,7 +47,8 @@ export async function openForServing(path: string, durability: Durability): Prom
 export type Serving = {
   readonly database: Database
   readonly realPath: string
-  readonly unlock: () => void
+  /** Closes the file, and lets other servers have it. */
+  readonly close: () => void
 }
 
 async function openWithin(path: string, durability: Durability): Promise<Database> {

@@ -17,7 +17,7 @@ import { Flush } from './flush.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { type Durability, openForServing, type Serving } from './open.ts'
 import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
-import { troubleRefusal } from './trouble.ts'
+import { troubleRefusal, unusable } from './trouble.ts'
 import { watchWal } from './wal.ts'
 
 /** What the store needs of the world; in tests time stands still. */
@@ -57,16 +57,10 @@ export class Store {
   readonly #changes: CustomerChanges
   readonly #outbox: OutboxTable
 
-  private constructor({ database, realPath, unlock }: Serving, options: StoreOptions) {
+  private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
     this.#flush = new Flush(database, options.path)
-    const stopWatching = watchWal(realPath)
-    this.#release = () => {
-      stopWatching()
-      database.close()
-      unlock()
-    }
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
     const { periodOf, now, newId } = options
@@ -74,11 +68,22 @@ export class Store {
     this.#customers = customerTable(database, parts)
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
     this.#outbox = outboxTable(database)
+    const stopWatching = watchWal(realPath)
+    this.#release = () => {
+      stopWatching()
+      close()
+    }
   }
 
   /** Throws `UnusableDatabase`, with what to do, when the file cannot be used as it is. */
   static async open(options: StoreOptions): Promise<Store> {
-    return new Store(await openForServing(options.path, options.durability), options)
+    const serving = await openForServing(options.path, options.durability)
+    try {
+      return new Store(serving, options)
+    } catch (error) {
+      serving.close()
+      throw unusable(error, options.path)
+    }
   }
 
   isHealthy(): boolean {
@@ -95,6 +100,7 @@ export class Store {
     // It is the last try, and nothing else has to go on meanwhile: here we can wait for a lock.
     this.#database.exec('PRAGMA busy_timeout = 2000')
     const lost = this.#flush.stop()
+    tidyUp(this.#database)
     this.#release()
     return lost
   }
@@ -112,7 +118,7 @@ export class Store {
 
   /** Makes known a set of prices that charges will name, so that each need not search for it. */
   addPrice(snapshot: string): Promise<number> {
-    return this.#flush.enqueue(
+    return this.#flush.attempt(
       () => this.#ledger.addPrice(snapshot),
       (id) => this.#ledger.rememberPrice(snapshot, id),
     )
@@ -260,5 +266,14 @@ export class Store {
   /** Makes a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
     return this.#flush.attempt(write, () => this.#options.changed({ customers: ids, budgets: [] }))
+  }
+}
+
+/** Copies the WAL back, so that who copies the one file of a stopped server has everything. */
+function tidyUp(database: Database) {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // The disk takes no writes: all is in the WAL still, where the next start finds it.
   }
 }

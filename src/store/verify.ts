@@ -3,7 +3,7 @@ import { snakeCase, UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import { KINDS, type Usage } from '../metering/usage.ts'
-import { type Database, openDatabase, type SqlRow } from '../runtime/sqlite.ts'
+import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
 import { SCHEMA_VERSION, versionOf } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
@@ -75,15 +75,23 @@ function look(database: Database, path: string): Verdict {
 
 /** What SQLite itself finds wrong with the file; pages are named by the table they are of. */
 function damageIn(database: Database): string[] {
-  const lines = database
-    .prepare(`PRAGMA integrity_check(${DAMAGE_MAX})`)
-    .all()
+  const lines = findings(database, DAMAGE_MAX)
     .flatMap((row) => String(row['integrity_check']).split('\n'))
     .filter((line) => line !== 'ok' && !line.startsWith('***'))
   const name = database.prepare('SELECT name FROM sqlite_schema WHERE rootpage = ?1')
   return lines.map((line) =>
     line.replace(/^Tree (\d+)/, (tree, page) => String(name.get(Number(page))?.['name'] ?? tree)),
   )
+}
+
+/** The check itself may stumble over what it has found; it stops before that when one is enough. */
+function findings(database: Database, most: number): SqlRow[] {
+  try {
+    return database.prepare(`PRAGMA integrity_check(${most})`).all()
+  } catch (error) {
+    if (troubleOf(error) !== 'damaged' || most === 1) throw error
+    return findings(database, 1)
+  }
 }
 
 function wrongSums(database: Database): string[] {

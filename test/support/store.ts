@@ -35,6 +35,15 @@ export async function openStore(at: { path?: string; now?: number } = {}) {
   return { store, path, clock, changes }
 }
 
+/** The path of a database with so many customers, closed in good order. */
+export async function madeDatabase(customers = 1): Promise<string> {
+  const { store, path } = await openStore()
+  const ids = Array.from({ length: customers }, (_, n) => `customer-${n}`)
+  await store.setBlocked(ids, false)
+  store.close()
+  return path
+}
+
 /** A call of `charge` on a customer's tab, settled at `settledAt`. */
 export function charged(
   customer: { tab: number; id: string } | null,
