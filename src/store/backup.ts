@@ -15,16 +15,15 @@ export type BackupOrder = {
  * Copies a database as it is at one moment, while a server goes on writing it, and answers what
  * `verify` finds in the copy. Only its owner can read that. Throws `UnusableDatabase` when it
  * cannot be made; then whatever was at `to` still is.
- *
- * By `VACUUM INTO`, which reads in one transaction; the online backup API would begin again at
- * each charge of the server.
  */
 export async function backup({ from, to, force }: BackupOrder): Promise<Verdict> {
   refuseTarget({ from, to, force })
   const partial = `${to}.${ulid()}.partial`
   try {
     await copy(from, partial, to)
-    const verdict = await verify(partial)
+    await makeOneFile(partial, to)
+    // What is wrong with the copy is wrong with what it is a copy of.
+    const verdict = await verify(partial, from)
     aboutTarget(to, () => replaceFile(to, partial))
     return verdict
   } finally {
@@ -40,12 +39,23 @@ async function copy(from: string, partial: string, to: string) {
   })
   try {
     database.exec(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}`)
-    database.prepare('VACUUM INTO ?1').run(partial)
+    await database.copyTo(partial)
   } catch (error) {
     const isOfTarget = OF_TARGET.has(troubleOf(error) ?? '')
     throw isOfTarget ? targetTrouble(error, to) : unusable(error, from)
   } finally {
     database.close()
+  }
+}
+
+/** In WAL mode, as the database is, the copy would have more files beside it once it is read. */
+async function makeOneFile(partial: string, to: string) {
+  try {
+    const database = await openDatabase(partial, 'readwrite')
+    database.exec('PRAGMA journal_mode = DELETE')
+    database.close()
+  } catch (error) {
+    throw targetTrouble(error, to)
   }
 }
 

@@ -28,18 +28,19 @@ const DAMAGE_MAX = 20
  * its ledger rows, that every row is on a tab that exists, and that every row's cost is its usage
  * at its prices. Throws `UnusableDatabase` for a file that is damaged, or is none of ours.
  *
- * Reads in one transaction, so it can be run beside a live server, and changes nothing.
+ * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
+ * what it speaks of, when that is not the file itself.
  */
-export async function verify(path: string): Promise<Verdict> {
+export async function verify(path: string, called = path): Promise<Verdict> {
   try {
     const database = await openDatabase(path, 'readonly')
     try {
-      return look(database, path)
+      return look(database, called)
     } finally {
       database.close()
     }
   } catch (error) {
-    throw unusable(error, path)
+    throw unusable(error, called)
   }
 }
 

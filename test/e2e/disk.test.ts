@@ -197,15 +197,18 @@ describe('a database with a broken page', () => {
     expect(errors).not.toContain('    at ')
   })
 
-  test('cannot be backed up, and leaves no half of a copy', async () => {
-    const folder = newFolder()
-    const path = await brokenDatabase()
-    const command = [...SOURCE, 'backup', 'copy.db', '--db', path]
-    const { code, errors } = await run(command, { folder })
-    expect(code).toBe(1)
-    expect(errors).toContain(`The database ${path} is damaged`)
-    expect([...new Bun.Glob('*').scanSync(folder)]).toEqual([])
-  })
+  test.each(PROGRAMS)(
+    'cannot be backed up by %s, and leaves no half of a copy',
+    async (_, command) => {
+      const folder = newFolder()
+      const path = await brokenDatabase()
+      const words = [...command(), 'backup', 'copy.db', '--db', path]
+      const { code, errors } = await run(words, { folder })
+      expect(code).toBe(1)
+      expect(errors).toContain(`The database ${path} is damaged`)
+      expect([...new Bun.Glob('*').scanSync(folder)]).toEqual([])
+    },
+  )
 })
 
 /** Puts a database where a server that starts in `folder` finds it. */
