@@ -6,7 +6,7 @@ import { dollarsText } from './ledger/money.ts'
 import { complain, print } from './log.ts'
 import { commandLine, environment, exit, fileExists, readText } from './runtime/runtime.ts'
 import { backup } from './store/backup.ts'
-import { UnusableDatabase } from './store/trouble.ts'
+import { explain, UnusableDatabase } from './store/trouble.ts'
 import { type Verdict, verify } from './store/verify.ts'
 import { VERSION } from './version.ts'
 
@@ -128,11 +128,13 @@ function tellFaults(verdict: Verdict) {
 const summary = ({ customers, rows, charged }: Verdict) =>
   `${customers} customers, ${rows} ledger rows, ${dollarsText(charged)} dollars charged`
 
+const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
 try {
   await main()
 } catch (error) {
   if (error instanceof ConfigError) for (const problem of error.problems) complain(problem)
   else if (error instanceof UnusableDatabase) complain(error.message)
-  else complain(`Tollgate could not go on: ${(error as Error).message ?? error}`)
+  else complain(explain(error, 'The database') ?? `Tollgate could not go on: ${wordsOf(error)}`)
   exit(1)
 }

@@ -13,14 +13,17 @@ import { limitedDisk, smallDisk } from '../support/tight-disk.ts'
 
 /** What goes wrong with the disk under a running server, as an operator and a client see it. */
 
+const [[, bun], [, deno]] = PROGRAMS
+
 describe.each([
-  ['is full', smallDisk],
-  ['fails', limitedDisk],
-])('while the disk %s', (_, makeDisk) => {
+  ['is full', smallDisk, bun],
+  ['fails', limitedDisk, bun],
+  ['is full, on Deno,', smallDisk, deno],
+])('while the disk %s', (_, makeDisk, program) => {
   test('no call is admitted and no change is made; when it is back, all is written', async () => {
     using disk = makeDisk()
     const { folder } = disk
-    await using gateway = await startGateway({ folder, command: disk.command(SOURCE) })
+    await using gateway = await startGateway({ folder, command: disk.command(program()) })
     const { server, upstream } = gateway
     expect((await gateway.chat()).status).toBe(200)
 

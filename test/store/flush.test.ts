@@ -2,13 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '../../src/runtime/sqlite.ts'
 import { Flush } from '../../src/store/flush.ts'
+import { eventually } from '../support/eventually.ts'
 import { newFolder } from '../support/store.ts'
 
 /** A database that counts its transactions and can be told to fail them as a full disk does. */
 async function openFailing() {
   const database = await openDatabase(join(newFolder(), 'flush.db'), 'readwrite')
   database.exec('CREATE TABLE t (n INTEGER UNIQUE)')
-  const state = { full: false, commits: 0 }
+  const state = { full: false, tries: 0, commits: 0 }
   const failing: Database = {
     ...database,
     prepare(sql) {
@@ -17,6 +18,7 @@ async function openFailing() {
       return {
         ...statement,
         run() {
+          state.tries++
           if (state.full) {
             throw Object.assign(new Error('full'), { name: 'SQLiteError', errno: 13 })
           }
@@ -80,6 +82,57 @@ describe('the flush loop', () => {
     await Promise.all([write, later])
     expect(flush.isHealthy).toBe(true)
     expect(rows()).toBe(2)
+  })
+
+  test('refuses at once who would not wait, and then never does what was asked', async () => {
+    const { flush, state, insert, rows } = await openFailing()
+    state.full = true
+    const charge = flush.enqueue(() => insert.run(1))
+    const before = flush.attempt(() => insert.run(2))
+    expect(before).rejects.toMatchObject({ code: 'overloaded' })
+    await eventually(() => expect(flush.isHealthy).toBe(false))
+    expect(flush.attempt(() => insert.run(3))).rejects.toMatchObject({ code: 'overloaded' })
+    expect(() => flush.now()).toThrow('cannot be written')
+    state.full = false
+    await charge
+    expect(rows()).toBe(1)
+  })
+
+  test('finds out by itself that the disk is back when nothing is queued any more', async () => {
+    const { flush, state, insert, rows } = await openFailing()
+    state.full = true
+    await flush.attempt(() => insert.run(1)).catch(() => {})
+    expect(flush.isHealthy).toBe(false)
+    const tries = state.tries
+    await eventually(() => expect(state.tries).toBeGreaterThan(tries))
+    expect(flush.isHealthy).toBe(false)
+    state.full = false
+    await eventually(() => expect(flush.isHealthy).toBe(true))
+    expect(rows()).toBe(0)
+    await flush.attempt(() => insert.run(1))
+  })
+
+  test('takes no calls until memory is up to date, and writes nothing twice', async () => {
+    const { flush, insert, rows } = await openFailing()
+    let isReadable = false
+    const read = () => {
+      if (!isReadable) throw Object.assign(new Error('broken'), { name: 'SQLiteError', errno: 11 })
+    }
+    const change = flush.attempt(() => insert.run(1), read)
+    const other = flush.enqueue(() => insert.run(2))
+    await other
+    expect([flush.isHealthy, rows()]).toEqual([false, 2])
+    isReadable = true
+    await change
+    expect([flush.isHealthy, rows()]).toEqual([true, 2])
+  })
+
+  test('says how many writes are lost when it has to stop without the disk', async () => {
+    const { flush, state, insert, rows } = await openFailing()
+    state.full = true
+    for (const n of [1, 2, 3]) void flush.enqueue(() => insert.run(n))
+    expect(flush.stop()).toBe(3)
+    expect(rows()).toBe(0)
   })
 
   test('commits what is queued when it stops, and takes nothing after that', async () => {

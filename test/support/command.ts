@@ -28,8 +28,10 @@ export const DENO_FLAGS = [
   '--allow-env',
 ]
 
+type Program = readonly [name: string, command: () => string[]]
+
 /** Tollgate in each form in which it comes, as a command. */
-export const PROGRAMS: readonly [name: string, command: () => string[]][] = [
+export const PROGRAMS: readonly [Program, Program, Program] = [
   ['the source on Bun', () => [...SOURCE]],
   ['the bundle on Deno', () => [DENO, 'run', ...DENO_FLAGS, built('tollgate.js')]],
   ['the executable', () => [built('tollgate')]],
