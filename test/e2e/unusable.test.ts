@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import {
   chmodSync,
+  copyFileSync,
   linkSync,
   readFileSync,
   symlinkSync,
@@ -86,6 +87,7 @@ describe.each(PROGRAMS)('%s does not start', (_, command) => {
   test('on a disk without room', async () => {
     using disk = smallDisk()
     const path = join(disk.folder, 'tollgate.db')
+    copyFileSync(await madeDatabase(), path)
     disk.fill(process.pid)
     const errors = await failedStart(disk.command(program), path).finally(() =>
       disk.makeRoom(process.pid),
