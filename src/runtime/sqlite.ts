@@ -119,15 +119,19 @@ const BY_SYSTEM: Readonly<Record<string, Trouble>> = {
 }
 
 /**
- * What of the file or its disk made this fail; null: nothing, it is a mistake. `bun:sqlite` gives
+ * What of the file or its disk made SQLite fail; null: nothing, it is a mistake. `bun:sqlite` gives
  * the code as `errno`, `node:sqlite` as `errcode`, and on Deno `open` and `exec` the words alone.
  */
 export function troubleOf(error: unknown): Trouble | null {
   const { name, code, errcode, errno, message } = (error ?? {}) as Record<string, unknown>
-  if (name !== 'SQLiteError' && code !== 'ERR_SQLITE_ERROR') return BY_SYSTEM[String(code)] ?? null
+  if (name !== 'SQLiteError' && code !== 'ERR_SQLITE_ERROR') return null
   const given = errcode ?? errno
   const found = BY_SQLITE.find(([primary, words]) =>
     given === undefined ? String(message).startsWith(words) : (Number(given) & 0xff) === primary,
   )
   return found?.[2] ?? null
 }
+
+/** The same, also of what fails around SQLite, where files are made, renamed and removed. */
+export const fileTroubleOf = (error: unknown): Trouble | null =>
+  troubleOf(error) ?? BY_SYSTEM[String((error as { code?: unknown } | null)?.code)] ?? null

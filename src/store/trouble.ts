@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts'
-import { type Trouble, troubleOf } from '../runtime/sqlite.ts'
+import { fileTroubleOf, type Trouble, troubleOf } from '../runtime/sqlite.ts'
 
 /** A file that cannot be used as it is, with what to do about it. */
 export class UnusableDatabase extends Error {
@@ -26,7 +26,7 @@ const EXPLAINED: Record<Trouble, readonly [wrong: string, remedy: string]> = {
  * trouble of a file or its disk.
  */
 export function explain(error: unknown, subject: string): string | null {
-  const trouble = troubleOf(error)
+  const trouble = fileTroubleOf(error)
   if (trouble === null) return null
   const [wrong, remedy] = EXPLAINED[trouble]
   return `${subject} ${wrong} (${(error as Error).message}). ${remedy}`
@@ -44,8 +44,8 @@ export function unusable(error: unknown, path: string): unknown {
 
 /** What a client is told of it, without a word about our files; null: it is no such trouble. */
 export function troubleRefusal(error: unknown, path: string): Refusal | null {
-  const sentence = explain(error, theDatabase(path))
-  if (sentence === null) return null
+  if (troubleOf(error) === null) return null
+  const sentence = explain(error, theDatabase(path)) ?? undefined
   return new Refusal('overloaded', 'The books cannot be read at the moment; try again shortly.', {
     headers: RETRY,
     cause: new UnusableDatabase(sentence, { cause: error }),
