@@ -46,8 +46,8 @@ function asRefusal(error: unknown, code: string | number, asked: Asked): Refusal
 
 function troubleRefusal(error: unknown, { method, path, diskRefusal }: Asked): Refusal | null {
   const refusal = diskRefusal(error)
-  if (refusal?.cause instanceof Error)
-    logTrouble(refusal.cause.message, { failed: `${method} ${path}` })
+  if (refusal === null) return null
+  logTrouble((refusal.cause as Error).message, { failed: `${method} ${path}` })
   return refusal
 }
 
