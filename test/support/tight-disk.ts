@@ -21,7 +21,7 @@ export type TightDisk = Disposable & {
 export function smallDisk(): TightDisk {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-disk-'))
   const mounted = Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder])
-  if (mounted.exitCode !== 0) return limitedDisk()
+  if (mounted.exitCode !== 0) return limitedDisk(folder)
   const ballast = join(folder, 'ballast')
   return {
     folder,
@@ -40,8 +40,7 @@ export function smallDisk(): TightDisk {
 }
 
 /** A process that may not make any file longer (RLIMIT_FSIZE): its writes fail. For every user. */
-export function limitedDisk(): TightDisk {
-  const folder = mkdtempSync(join(tmpdir(), 'tollgate-disk-'))
+export function limitedDisk(folder = mkdtempSync(join(tmpdir(), 'tollgate-disk-'))): TightDisk {
   const limit = (pid: number, bytes: string) =>
     run('prlimit', '--pid', String(pid), `--fsize=${bytes}:unlimited`)
   return {
