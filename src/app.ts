@@ -17,7 +17,7 @@ import { callRoutes } from './http/calls.ts'
 import type { Gauge } from './http/metrics.ts'
 import { server } from './http/server.ts'
 import { toDollars } from './ledger/money.ts'
-import { logError, logInfo, logWarning, print } from './log.ts'
+import { logError, logInfo, logTrouble, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import {
@@ -26,12 +26,10 @@ import {
   isReachable,
   type Listener,
   listen,
-  makeFolderOf,
   onStopSignal,
   readText,
   writePrivate,
 } from './runtime/runtime.ts'
-import { UnusableDatabase } from './store/schema.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -40,9 +38,8 @@ const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1', '[::1]'])
 /** Serves until SIGTERM or SIGINT. Throws, having taken no call, when it cannot start. */
 export async function serve(config: Config): Promise<void> {
   for (const warning of config.warnings) logWarning(warning)
-  makeFolderOf(config.databasePath)
-  const masterKey = config.masterKey ?? madeMasterKey(config)
-  const parts = await joinParts(config, masterKey)
+  requireKeyOrLoopback(config)
+  const parts = await joinParts(config)
   for (const deployment of parts.deployments.all) {
     if (deployment.price === null) logWarning(unpriced(deployment))
   }
@@ -78,18 +75,21 @@ const KNOWN_MODELS = {
 
 type Parts = Awaited<ReturnType<typeof joinParts>>
 
-async function joinParts(config: Config, masterKey: string) {
+async function joinParts(config: Config) {
   const now = Date.now
   const makeId = monotonicFactory()
   const newId = () => makeId(now())
   const rules = config.budgets
   const { budgetOf, periodOf } = binding(rules, (id) => store.findBudget(id))
-  const store = await openStore(config, {
+  const store = await Store.open({
+    path: config.databasePath,
+    durability: config.durability,
     periodOf,
     now,
     newId,
     changed: (what) => accounts.changed(what, now()),
   })
+  const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
   const accounts = new Accounts({ store, budgetOf, periodOf, thresholds: rules.thresholds })
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
   const snapshots = new Set(deployments.all.map(({ priceSnapshot }) => priceSnapshot))
@@ -141,6 +141,7 @@ async function joinParts(config: Config, masterKey: string) {
     budgetOf,
     gauges: () => gaugesOf(accounts, inFlight),
     isReady: () => store.isHealthy(),
+    diskRefusal: (error) => store.refusalOf(error),
   })
   return { app, store, outbox, deployments, inFlight }
 }
@@ -164,30 +165,20 @@ function gaugesOf(accounts: Accounts, inFlight: InFlight): Gauge[] {
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>
   userHeaderName === null ? [...customerHeaders] : [...customerHeaders, userHeaderName]
 
-async function openStore(config: Config, options: Omit<Parameters<typeof Store.open>[0], 'path'>) {
-  try {
-    return await Store.open({ ...options, path: config.databasePath })
-  } catch (cause) {
-    if (cause instanceof UnusableDatabase) throw cause
-    const why = (cause as Error).message
-    throw new UnusableDatabase(
-      `The database ${config.databasePath} cannot be opened: ${why}. Name another with --db FILE.`,
-      { cause },
-    )
-  }
+/** Nobody chose the key that we make, so it guards loopback only. */
+function requireKeyOrLoopback({ masterKey, host }: Config) {
+  if (masterKey !== null || LOOPBACK.has(host)) return
+  throw new Error(
+    `there is no master key, and ${host} can be reached by others. ` +
+      'Set TOLLGATE_MASTER_KEY, or listen on 127.0.0.1.',
+  )
 }
 
 /**
  * A key for a server that was given none: made once, kept beside the database where only its owner
- * can read it, and printed. Nobody chose it, so it guards loopback only.
+ * can read it, and printed.
  */
-function madeMasterKey({ host, databasePath }: Config): string {
-  if (!LOOPBACK.has(host)) {
-    throw new Error(
-      `there is no master key, and ${host} can be reached by others. ` +
-        'Set TOLLGATE_MASTER_KEY, or listen on 127.0.0.1.',
-    )
-  }
+function madeMasterKey(databasePath: string): string {
   const path = `${databasePath}.key`
   const kept = readText(path)?.trim()
   const key = kept === undefined || kept === '' ? `sk-${ulid()}${ulid()}`.toLowerCase() : kept
@@ -222,8 +213,9 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
     // A client that hung up has no connection any more, and still has something to pay.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     await Promise.race([parts.outbox?.stop(), pause(LAST_WORDS_MS)])
-    const complete = parts.store.close()
-    exit(complete ? 0 : 1)
+    const lost = parts.store.close()
+    if (lost > 0) logTrouble('the database took no writes to the last', { writes_lost: lost })
+    exit(lost > 0 ? 1 : 0)
   } catch (error) {
     logError('the server did not stop in good order', error)
     exit(1)

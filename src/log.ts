@@ -19,6 +19,11 @@ export function logError(message: string, cause: unknown) {
   console.error(line('error', message, { cause: describe(cause) }))
 }
 
+/** What is wrong around us and not in us: a sentence with what to do, and no stack. */
+export function logTrouble(message: string, facts: Readonly<Record<string, unknown>> = {}) {
+  console.error(line('error', message, facts))
+}
+
 /** What an operator asked for on the command line, as plain text on standard output. */
 export function print(text: string) {
   console.log(text)

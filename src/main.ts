@@ -5,8 +5,9 @@ import { nearest } from './errors.ts'
 import { dollarsText } from './ledger/money.ts'
 import { complain, print } from './log.ts'
 import { commandLine, environment, exit, fileExists, readText } from './runtime/runtime.ts'
-import { UnusableDatabase } from './store/schema.ts'
-import { verify } from './store/verify.ts'
+import { backup } from './store/backup.ts'
+import { explain, UnusableDatabase } from './store/trouble.ts'
+import { type Verdict, verify } from './store/verify.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `Tollgate ${VERSION}: an LLM gateway that keeps a tab for every customer.
@@ -16,34 +17,37 @@ Usage: tollgate [command] [options]
 Commands:
   serve    (default) answer calls until SIGTERM or SIGINT
   check    read the config and print what it would serve, with prices; exit 1 on a mistake
-  verify   prove that every customer's spend is the sum of its ledger rows; exit 1 if not
+  verify   prove that the file is whole and that every customer's spend is the sum of its ledger
+           rows; exit 1 if not
+  backup FILE   copy the database, also beside a live server, and verify the copy
 
 Options:
   --config FILE   LiteLLM's config.yaml; default ./config.yaml if there is one, else a demo model
   --port N        default 4000; 0 takes a free one          (environment: PORT)
   --host H        default 127.0.0.1                         (environment: HOST)
   --db FILE       default ./tollgate.db                     (environment: DATABASE_URL=sqlite:FILE)
+  --force         lets backup replace a file
   --help, --version
 
 Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL.
 Flags beat the environment, which beats the file.`
 
-const COMMANDS = { serve: runServe, check: runCheck, verify: runVerify }
+const COMMANDS = { serve: runServe, check: runCheck, verify: runVerify, backup: runBackup }
 
-type Flags = { config?: string; port?: string; host?: string; db?: string }
+type Flags = { config?: string; port?: string; host?: string; db?: string; force?: boolean }
 
 async function main() {
   const { values, positionals } = parseCommandLine()
   if (values.help) return print(HELP)
   if (values.version) return print(VERSION)
-  const [name = 'serve', ...others] = positionals
-  if (!(name in COMMANDS) || others.length > 0) {
+  const [name = 'serve', ...operands] = positionals
+  if (!(name in COMMANDS) || (operands.length > 0 && name !== 'backup')) {
     const meant = nearest(name, Object.keys(COMMANDS))
     const hint = meant === null ? '' : ` Did you mean ${meant}?`
     complain(`Unknown command: ${positionals.join(' ')}.${hint} See tollgate --help.`)
     exit(2)
   }
-  await COMMANDS[name as keyof typeof COMMANDS](values)
+  await COMMANDS[name as keyof typeof COMMANDS](values, operands)
 }
 
 const OPTIONS = {
@@ -51,6 +55,7 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   db: { type: 'string' },
+  force: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -86,27 +91,50 @@ function runCheck(flags: Flags) {
 }
 
 async function runVerify(flags: Flags) {
-  const { databasePath } = configOf(flags)
-  if (!fileExists(databasePath)) {
-    complain(`There is no database at ${databasePath}; name one with --db FILE.`)
-    exit(1)
-  }
-  const { customers, rows, charged, faults } = await verify(databasePath)
-  for (const fault of faults) complain(fault)
-  const sum = dollarsText(charged)
-  const looked = `${customers} customers, ${rows} ledger rows, ${sum} dollars charged`
-  if (faults.length > 0) {
-    complain(`The books do not balance: ${faults.length} found in ${looked}.`)
-    exit(1)
-  }
-  print(`The books balance: ${looked}.`)
+  const verdict = await verify(databaseOf(flags))
+  tellFaults(verdict)
+  print(`The books balance: ${summary(verdict)}.`)
 }
+
+async function runBackup(flags: Flags, operands: readonly string[]) {
+  const [to, ...more] = operands
+  if (to === undefined || more.length > 0) {
+    complain('backup takes one FILE, where the copy goes. See tollgate --help.')
+    return exit(2)
+  }
+  const from = databaseOf(flags)
+  const verdict = await backup({ from, to, force: flags.force ?? false })
+  print(`${from} is copied to ${to}: ${summary(verdict)}.`)
+  tellFaults(verdict)
+}
+
+/** Named by itself, it needs no config, nor the keys of upstreams that a config asks for. */
+function databaseOf(flags: Flags): string {
+  const { db = '' } = flags
+  const path = db === '' ? configOf(flags).databasePath : db
+  if (fileExists(path)) return path
+  complain(`There is no database at ${path}; name one with --db FILE.`)
+  return exit(1)
+}
+
+function tellFaults(verdict: Verdict) {
+  const { faults } = verdict
+  if (faults.length === 0) return
+  for (const fault of faults) complain(fault)
+  complain(`The books do not balance: ${faults.length} found in ${summary(verdict)}.`)
+  exit(1)
+}
+
+const summary = ({ customers, rows, charged }: Verdict) =>
+  `${customers} customers, ${rows} ledger rows, ${dollarsText(charged)} dollars charged`
+
+const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 try {
   await main()
 } catch (error) {
   if (error instanceof ConfigError) for (const problem of error.problems) complain(problem)
   else if (error instanceof UnusableDatabase) complain(error.message)
-  else complain(`Tollgate could not go on: ${(error as Error).message ?? error}`)
+  else complain(explain(error, 'The database') ?? `Tollgate could not go on: ${wordsOf(error)}`)
   exit(1)
 }

@@ -97,6 +97,8 @@ export type Config = {
   readonly port: number
   /** Path of the SQLite file. */
   readonly databasePath: string
+  /** What a charge survives once it is written: the death of the process, or of the power. */
+  readonly durability: 'process' | 'power'
   /** Null: none was set; the server then makes one and keeps it beside the database. */
   readonly masterKey: string | null
   /** In the order of the file; several may share a `modelName`. */

@@ -19,7 +19,7 @@ const A_HOST = 'an address of this machine, such as 127.0.0.1'
 
 type Listening = Pick<
   Config,
-  'host' | 'port' | 'databasePath' | 'shutdownTimeoutMs' | 'bodyBytesMax'
+  'host' | 'port' | 'databasePath' | 'durability' | 'shutdownTimeoutMs' | 'bodyBytesMax'
 >
 
 /** Where the server listens and keeps its books: flags over environment over file. */
@@ -39,6 +39,9 @@ export function readListening(
   const filePath = reader.text(reader.field(tollgate, 'database'))
   const urlPath = readDatabaseUrl(reader, reader.field(general, 'database_url'))
 
+  const durabilityField = reader.field(tollgate, 'durability')
+  const durability = reader.word(durabilityField, ['process', 'power'] as const)
+
   const timeout = reader.field(tollgate, 'shutdown_timeout')
   const seconds = `a number of seconds from 0 to ${A_DAY_SECONDS}`
   const shutdownTimeout = reader.number(timeout, seconds, { min: 0, max: A_DAY_SECONDS })
@@ -51,6 +54,7 @@ export function readListening(
     port: givenPort(reader, flags) ?? filePort ?? 4000,
     host: givenHost(reader, flags) ?? fileHost ?? '127.0.0.1',
     databasePath: givenPath(reader, flags) ?? filePath ?? urlPath ?? './tollgate.db',
+    durability: durability ?? 'process',
     shutdownTimeoutMs: Math.round((shutdownTimeout ?? 30) * 1000),
     bodyBytesMax: Math.round((bodyMb ?? 10) * BYTES_PER_MB),
   }

@@ -90,6 +90,7 @@ export const SECTIONS = {
       'host',
       'port',
       'database',
+      'durability',
       'webhook_url',
       'shutdown_timeout',
       'max_body_mb',

@@ -61,14 +61,20 @@ export class Outbox {
 
   #sendDue() {
     if (this.#stopped) return
-    if (this.#busy.size < DELIVERIES_MAX) {
-      // The busy ones are due as well, so as many more are asked for.
-      for (const event of this.#store.dueEvents(DELIVERIES_MAX * 2)) {
-        if (this.#busy.size >= DELIVERIES_MAX) break
-        if (!this.#busy.has(event.customerId)) this.#start(event)
+    try {
+      if (this.#busy.size < DELIVERIES_MAX) {
+        // The busy ones are due as well, so as many more are asked for.
+        for (const event of this.#store.dueEvents(DELIVERIES_MAX * 2)) {
+          if (this.#busy.size >= DELIVERIES_MAX) break
+          if (!this.#busy.has(event.customerId)) this.#start(event)
+        }
       }
+      this.#sleep()
+    } catch (error) {
+      // The database could not be read: the events are still there, and the server goes on.
+      logWarning('the outbox could not be read', { failure: (error as Error).message })
+      this.#timer = setTimeout(() => this.wake(), BACKOFF_MS_MAX)
     }
-    this.#sleep()
   }
 
   /** Wakes up when a postponed event is due; the end of a delivery wakes by itself. */

@@ -249,15 +249,20 @@ export class Accounts {
   /** Where a customer stands on a model; a model without limits of its own is not limited. */
   #modelState({ customer, budget }: LiveCustomer, model: string, now: number) {
     const own = budget?.modelMaxBudget?.[model]
-    const rule =
-      budget === null ? null : { ...budget, duration: own?.duration ?? null, resetAt: null }
-    const period = this.#parts.periodOf(rule, now)
+    const period = this.#modelPeriod({ budget }, model, now)
     return {
       limit: own?.maxBudget ?? null,
       limits: { ...NO_LIMITS, rpmLimit: own?.rpmLimit ?? null, tpmLimit: own?.tpmLimit ?? null },
       period,
       spent: this.#parts.store.spentOnModelSince(customer.tab, model, period.start),
     }
+  }
+
+  /** Without a look at the disk, which may fail: settlements need it. */
+  #modelPeriod({ budget }: Pick<LiveCustomer, 'budget'>, model: string, now: number): Period {
+    if (budget === null) return this.#parts.periodOf(null, now)
+    const duration = budget.modelMaxBudget?.[model]?.duration ?? null
+    return this.#parts.periodOf({ ...budget, duration, resetAt: null }, now)
   }
 
   #reload(id: string, now: number) {
@@ -285,7 +290,7 @@ export class Accounts {
     const { budget, main } = live
     if (roll(main, now, (at) => this.#parts.periodOf(budget, at))) live.told = []
     for (const [model, account] of live.models) {
-      roll(account, now, (at) => this.#modelState(live, model, at).period)
+      roll(account, now, (at) => this.#modelPeriod(live, model, at))
     }
     return live
   }

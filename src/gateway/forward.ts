@@ -38,8 +38,8 @@ const ERROR_BYTES_MAX = 64 * 1024
 const RETRY_AFTER_MS_MAX = 5_000
 
 /**
- * A connection that breaks so soon, milliseconds, was most likely one kept from an earlier call that
- * the upstream had closed meanwhile: the call is then sent once more, whatever the rules say.
+ * A connection that breaks so soon, milliseconds, was most likely one kept from an earlier call
+ * that the upstream had closed meanwhile: the call is then sent once more, whatever the rules say.
  */
 const STALE_MS = 100
 

@@ -40,7 +40,7 @@ export class Idempotency {
     const key = call.headers.get('idempotency-key')
     if (key === null || key === '') return null
     if (key.length > KEY_LENGTH_MAX) {
-      const message = `\`Idempotency-Key\` may have ${KEY_LENGTH_MAX} characters, got ${key.length}.`
+      const message = `The key may have ${KEY_LENGTH_MAX} characters, got ${key.length}.`
       throw new Refusal('invalid_request', message, { param: 'Idempotency-Key' })
     }
     const repeat = {

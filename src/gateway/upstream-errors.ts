@@ -1,7 +1,9 @@
 import { Refusal } from '../errors.ts'
 import type { Deployment } from './deployments.ts'
 
-/** An upstream's refusal as ours: its status, its type, its sentence without what names accounts. */
+/**
+ * An upstream's refusal as ours: its status, its type, its sentence without what names accounts.
+ */
 export function refusalOf(response: Response, text: string, deployment: Deployment): Refusal {
   const { message, type, param } = errorOf(parse(text))
   const about = `The upstream of \`${deployment.modelName}\` answered ${response.status}`

@@ -1,17 +1,21 @@
 import { ValidationError } from 'elysia'
 import { nearest, Refusal } from '../errors.ts'
-import { logError } from '../log.ts'
+import { logError, logTrouble } from '../log.ts'
 
 /** What a request asked for that failed, and the routes there are. */
 type Asked = {
   readonly method: string
   readonly path: string
   readonly routes: readonly { readonly method: string; readonly path: string }[]
+  readonly diskRefusal: DiskRefusal
 }
+
+/** What a client is told when the disk under the books failed; null: that was not it. */
+export type DiskRefusal = (error: unknown) => Refusal | null
 
 /** Whatever was thrown becomes the one error shape here, and nowhere else. */
 export function failureResponse(error: unknown, code: string | number, asked: Asked): Response {
-  const refusal = asRefusal(error, code, asked)
+  const refusal = asRefusal(error, code, asked) ?? troubleRefusal(error, asked)
   if (refusal !== null) {
     return Response.json(refusal, { status: refusal.status, headers: { ...refusal.headers } })
   }
@@ -38,6 +42,13 @@ function asRefusal(error: unknown, code: string | number, asked: Asked): Refusal
   }
   if (code === 'NOT_FOUND') return noRoute(asked)
   return null
+}
+
+function troubleRefusal(error: unknown, { method, path, diskRefusal }: Asked): Refusal | null {
+  const refusal = diskRefusal(error)
+  if (refusal === null) return null
+  logTrouble((refusal.cause as Error).message, { failed: `${method} ${path}` })
+  return refusal
 }
 
 /** 404, or 405 as FastAPI and so LiteLLM answer when the path is right and the method is not. */

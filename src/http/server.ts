@@ -6,7 +6,7 @@ import { type BudgetParts, budgetRoutes } from './budgets.ts'
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
-import { failureResponse } from './failures.ts'
+import { type DiskRefusal, failureResponse } from './failures.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
@@ -20,6 +20,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   HealthParts & {
     readonly masterKey: string
     readonly version: string
+    readonly diskRefusal: DiskRefusal
     /** The metered paths. They check the key themselves: theirs need not be the master key. */
     readonly calls: AnyElysia
   }
@@ -39,7 +40,12 @@ export function server(parts: ServerParts): AnyElysia {
   // a `Host` of three letters finds another one than the route's; the guard must not be misled.
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
     .onError({ as: 'global' }, ({ error, code, path, request }) =>
-      failureResponse(error, code, { path, method: request.method, routes: app.routes }),
+      failureResponse(error, code, {
+        path,
+        method: request.method,
+        routes: app.routes,
+        diskRefusal: parts.diskRefusal,
+      }),
     )
     .onRequest(({ request }) => {
       if (!unguarded.has(pathOf(request.url))) requireMasterKey(request.headers, keyDigest)

@@ -129,8 +129,8 @@ export const fileExists = (path: string): boolean => existsSync(path)
 export const makeFolderOf = (path: string) => void mkdirSync(dirname(path), { recursive: true })
 
 /**
- * An answer without its compression. Bun's `fetch` undoes one in any case; Deno's does not where the
- * request has asked for none, and some servers compress all the same.
+ * An answer without its compression. Bun's `fetch` undoes one in any case; Deno's does not where
+ * the request has asked for none, and some servers compress all the same.
  */
 export function decoded(response: Response): Response {
   const format = response.headers.get('content-encoding')

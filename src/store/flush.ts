@@ -1,8 +1,17 @@
-import { logError, logInfo } from '../log.ts'
-import { type Database, isDiskTrouble } from '../runtime/sqlite.ts'
+import { logError, logInfo, logTrouble } from '../log.ts'
+import { type Database, troubleOf } from '../runtime/sqlite.ts'
+import { type Outcome, touch, transactions } from './transaction.ts'
+import { explain, notWritten, theDatabase } from './trouble.ts'
 
 /** How long to wait after a failed commit before the next try, milliseconds. */
 const RETRY_MS = 500
+
+/**
+ * How long somebody else may hold the database before that counts as trouble, and how often we
+ * look, milliseconds. We look, and do not wait inside SQLite: that would stop every stream.
+ */
+const LOCK_PATIENCE_MS = 1_000
+const LOCK_RETRY_MS = 10
 
 /**
  * The least time between two commits, milliseconds. A commit costs as much as five rows, so under
@@ -10,12 +19,20 @@ const RETRY_MS = 500
  */
 const COMMIT_EVERY_MS = 0.5
 
-/** How long a write for which nobody waits may wait for others to share their transaction. */
-const LATER_MS = 10
+/**
+ * How long a write for which nobody waits is put off, milliseconds: what is no longer needed by
+ * then is never written, and that is most of what is said of calls under way.
+ */
+const LATER_MS = 100
+
+type Write<Result> = () => Result
+type Committed<Result> = (result: Result) => void
 
 type Entry = {
-  readonly write: () => unknown
-  readonly committed: ((result: never) => void) | undefined
+  readonly write: Write<unknown>
+  readonly committed: Committed<never> | undefined
+  /** Whether it stays queued while the disk takes no writes. */
+  readonly waits: boolean
   readonly resolve: (result: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -28,166 +45,202 @@ type Entry = {
  *
  * A failed commit loses nothing: the queue stays and is tried again until the disk is back.
  */
-export type Flush = {
+export class Flush {
+  readonly #database: Database
+  readonly #path: string
+  readonly #commit: (writes: readonly Write<unknown>[]) => Outcome[]
+  #queue: Entry[] = []
+  /** Put off, in the order in which they are due. */
+  #later: { readonly entry: Entry; readonly dueAt: number }[] = []
+  #laterTimer: ReturnType<typeof setTimeout> | null = null
+  #isScheduled = false
+  #isHealthy = true
+  #isStopped = false
+  #committedAt = 0
+  /** Set while commits fail: since when, and when it is tried again. */
+  #failing: { since: number; retry: ReturnType<typeof setTimeout> | undefined } | null = null
+  /** What was told of the trouble last: it is told again only when it is another. */
+  #told: string | null = null
+
+  /** `path` is for what an operator is told. */
+  constructor(database: Database, path: string) {
+    this.#database = database
+    this.#path = path
+    this.#commit = transactions(database)
+  }
+
+  /** False while commits fail: no charge could be written, so no new call should be admitted. */
+  get isHealthy(): boolean {
+    return this.#isHealthy
+  }
+
   /**
    * Queues a write. Resolves with its result when it is on disk; rejects with what `write` threw,
    * in which case nothing of it is kept. `write` may run more than once, always inside a
    * transaction that either holds or is undone. `committed` runs in the same breath as the commit,
    * before anybody else can act: memory that mirrors the disk is brought up to date there.
    */
-  enqueue<Result>(write: () => Result, committed?: (result: Result) => void): Promise<Result>
-  /** The same for what nobody waits for: it goes with the next transaction, 10 ms from now. */
-  later(write: () => void, committed: () => void): void
-  /** Commits what is queued right now, so that a read sees it. */
-  now(): void
-  /** False while commits fail: no charge could be written, so no new call should be admitted. */
-  isHealthy(): boolean
-  /** Commits what is queued and takes nothing more. False when it could not. */
-  stop(): boolean
-}
-
-export function startFlush(database: Database): Flush {
-  const transaction = transactions(database)
-  let queue: Entry[] = []
-  let scheduled = false
-  let isAwaited = false
-  let healthy = true
-  let stopped = false
-  let committedAt = 0
-
-  const runWhenDue = () => {
-    if (performance.now() - committedAt < COMMIT_EVERY_MS) setImmediate(runWhenDue)
-    else run()
+  enqueue<Result>(write: Write<Result>, committed?: Committed<Result>): Promise<Result> {
+    return this.#add(write, committed, true)
   }
 
-  const runLater = () => {
-    isAwaited = false
-    if (!scheduled) run()
+  /**
+   * The same for somebody who would rather be told no than wait: while the disk takes no writes it
+   * rejects with a refusal, and the write will not happen.
+   */
+  attempt<Result>(write: Write<Result>, committed?: Committed<Result>): Promise<Result> {
+    if (!this.#isHealthy) return Promise.reject(notWritten())
+    return this.#add(write, committed, false)
   }
 
-  const run = () => {
-    scheduled = false
-    if (queue.length === 0) return
-    const entries = queue
-    queue = []
-    try {
-      transaction(entries)
-      committedAt = performance.now()
-      if (!healthy) logInfo('the database takes writes again', { written: entries.length })
-      healthy = true
-    } catch (error) {
-      if (healthy) logError('the database takes no writes; trying on, nothing is lost', error)
-      healthy = false
-      queue = [...entries, ...queue]
-      scheduled = true
-      setTimeout(run, RETRY_MS)
+  /** The same for what nobody waits for: a tenth of a second later. */
+  later(write: () => void, committed?: () => void) {
+    if (this.#isStopped) return
+    const entry: Entry = { write, committed, waits: true, resolve: nobody, reject: nobody }
+    this.#later.push({ entry, dueAt: performance.now() + LATER_MS })
+    this.#laterTimer ??= setTimeout(this.#queueLater, LATER_MS)
+  }
+
+  /** Commits what is queued right now, so that a read sees it. Throws a refusal if it cannot. */
+  now() {
+    if (this.#queue.length > 0 && this.#failing === null) this.#run()
+    if (this.#queue.length > 0) throw notWritten()
+  }
+
+  /**
+   * Commits what is queued and takes nothing more. Answers how many writes are lost for which
+   * somebody waits.
+   */
+  stop(): number {
+    this.#isStopped = true
+    if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
+    this.#queue.push(...this.#later.map(({ entry }) => entry))
+    if (this.#queue.length > 0) this.#run()
+    clearTimeout(this.#failing?.retry)
+    return this.#queue.filter(({ resolve }) => resolve !== nobody).length
+  }
+
+  #add<Result>(
+    write: Write<Result>,
+    committed: Committed<Result> | undefined,
+    waits: boolean,
+  ): Promise<Result> {
+    if (this.#isStopped) return Promise.reject(new Error('the store is closed'))
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ write, committed, waits, resolve, reject } as Entry)
+      this.#schedule()
+    })
+  }
+
+  readonly #queueLater = () => {
+    const now = performance.now()
+    const firstLeft = this.#later.findIndex(({ dueAt }) => dueAt > now)
+    const due = this.#later.splice(0, firstLeft === -1 ? this.#later.length : firstLeft)
+    this.#queue.push(...due.map(({ entry }) => entry))
+    if (this.#queue.length > 0) this.#schedule()
+    const [next] = this.#later
+    this.#laterTimer = next === undefined ? null : setTimeout(this.#queueLater, next.dueAt - now)
+  }
+
+  #schedule() {
+    if (this.#isScheduled || this.#failing !== null) return
+    this.#isScheduled = true
+    setImmediate(this.#runWhenDue)
+  }
+
+  readonly #runWhenDue = () => {
+    if (performance.now() - this.#committedAt < COMMIT_EVERY_MS) {
+      setImmediate(this.#runWhenDue)
+      return
     }
+    this.#isScheduled = false
+    if (this.#queue.length > 0 && this.#failing === null) this.#run()
   }
 
-  return {
-    enqueue(write, committed) {
-      if (stopped) return Promise.reject(new Error('the store is closed'))
-      return new Promise((resolve, reject) => {
-        queue.push({ write, committed, resolve, reject } as Entry)
-        if (scheduled) return
-        scheduled = true
-        setImmediate(runWhenDue)
-      })
-    },
-    later(write, committed) {
-      if (stopped) return
-      queue.push({ write, committed, resolve: nobodyWaits, reject: nobodyWaits })
-      if (scheduled || isAwaited) return
-      isAwaited = true
-      setTimeout(runLater, LATER_MS)
-    },
-    now() {
-      if (healthy) run()
-    },
-    isHealthy: () => healthy,
-    stop() {
-      stopped = true
-      run()
-      return queue.length === 0
-    },
+  readonly #run = () => {
+    const entries = this.#queue
+    // With nothing to write, after a failure, it is still to be found out whether we could.
+    const writes = entries.length === 0 ? [() => touch(this.#database)] : entries.map(writeOf)
+    this.#queue = []
+    let outcomes: Outcome[]
+    try {
+      outcomes = this.#commit(writes)
+    } catch (error) {
+      this.#queue = entries
+      this.#failed(error)
+      return
+    }
+    this.#committedAt = performance.now()
+    const { left, error } = finish(entries, outcomes)
+    this.#queue = [...left, ...this.#queue]
+    if (left.length > 0) this.#failed(error)
+    else if (this.#failing !== null) this.#recovered(entries.length)
+  }
+
+  #failed(error: unknown) {
+    const now = performance.now()
+    const since = this.#failing?.since ?? now
+    const isBrief = troubleOf(error) === 'locked' && now - since < LOCK_PATIENCE_MS
+    clearTimeout(this.#failing?.retry)
+    const pauseMs = isBrief ? LOCK_RETRY_MS : RETRY_MS
+    this.#failing = { since, retry: this.#isStopped ? undefined : setTimeout(this.#run, pauseMs) }
+    if (isBrief) return
+    this.#isHealthy = false
+    this.#tell(error)
+    const refused = this.#queue.filter(({ waits }) => !waits)
+    this.#queue = this.#queue.filter(({ waits }) => waits)
+    for (const { reject } of refused) reject(notWritten())
+  }
+
+  #recovered(written: number) {
+    clearTimeout(this.#failing?.retry)
+    this.#failing = null
+    this.#told = null
+    if (!this.#isHealthy) logInfo('the database takes writes again', { written })
+    this.#isHealthy = true
+    if (this.#queue.length > 0) this.#schedule()
+  }
+
+  #tell(error: unknown) {
+    const sentence = explain(error, theDatabase(this.#path)) ?? 'The database takes no writes.'
+    if (sentence === this.#told) return
+    this.#told = sentence
+    logTrouble(`${sentence} Until then no call is admitted; what is queued will be written.`)
+    if (troubleOf(error) === null) logError('a commit failed, and not because of the disk', error)
   }
 }
 
-const nobodyWaits = () => {}
+const nobody = () => {}
+
+const writeOf = ({ write }: Entry) => write
 
 /**
- * Makes the function that runs entries in one transaction and tells each how it went after the
- * commit. It throws, with nothing written and nobody told, when the transaction as a whole failed.
- *
- * A charge never throws, and a savepoint around each costs as much as its row. So the entries are
- * tried without; only when one throws is all undone and done again, each in a savepoint.
+ * Brings memory up to date with what was committed, then tells who waits. Where memory could not
+ * be, because the disk failed to read, the entry is left: to be done again, without its write.
  */
-function transactions(database: Database): (entries: readonly Entry[]) => void {
-  const begin = database.prepare('BEGIN IMMEDIATE')
-  const commit = database.prepare('COMMIT')
-  const attempt = careful(database)
-
-  const within = (write: () => Outcome[]): Outcome[] => {
-    begin.run()
+function finish(
+  entries: readonly Entry[],
+  outcomes: (Outcome | null)[],
+): { readonly left: readonly Entry[]; readonly error: unknown } {
+  const left: Entry[] = []
+  let error: unknown = null
+  for (const [index, entry] of entries.entries()) {
+    const outcome = outcomes[index]!
+    if (!outcome.kept || entry.committed === undefined) continue
     try {
-      const outcomes = write()
-      commit.run()
-      return outcomes
-    } catch (error) {
-      rollback(database)
-      throw error
+      entry.committed(outcome.result as never)
+    } catch (cause) {
+      error = cause
+      const isTrouble = troubleOf(cause) !== null
+      outcomes[index] = isTrouble ? null : { kept: false, error: cause }
+      if (isTrouble) left.push({ ...entry, write: () => outcome.result, waits: true })
     }
   }
-  const writeAll = (entries: readonly Entry[]): Outcome[] => {
-    try {
-      return within(() => entries.map(({ write }) => ({ kept: true, result: write() })))
-    } catch (error) {
-      if (isDiskTrouble(error)) throw error
-      return within(() => entries.map(({ write }) => attempt(write)))
-    }
+  for (const [index, { resolve, reject }] of entries.entries()) {
+    const outcome = outcomes[index]!
+    if (outcome === null) continue
+    if (outcome.kept) resolve(outcome.result as never)
+    else reject(outcome.error)
   }
-  return (entries) => {
-    const outcomes = writeAll(entries)
-    for (const [index, { committed }] of entries.entries()) {
-      const outcome = outcomes[index]!
-      if (outcome.kept) committed?.(outcome.result as never)
-    }
-    for (const [index, { resolve, reject }] of entries.entries()) {
-      const outcome = outcomes[index]!
-      if (outcome.kept) resolve(outcome.result as never)
-      else reject(outcome.error)
-    }
-  }
-}
-
-type Outcome =
-  | { readonly kept: true; readonly result: unknown }
-  | { readonly kept: false; readonly error: unknown }
-
-/** Makes the function that runs one write so that what it throws undoes it alone. */
-function careful(database: Database): (write: () => unknown) => Outcome {
-  const open = database.prepare('SAVEPOINT entry')
-  const close = database.prepare('RELEASE entry')
-  const undo = database.prepare('ROLLBACK TO entry')
-  return (write) => {
-    open.run()
-    try {
-      const result = write()
-      close.run()
-      return { kept: true, result }
-    } catch (error) {
-      if (isDiskTrouble(error)) throw error
-      undo.run()
-      close.run()
-      return { kept: false, error }
-    }
-  }
-}
-
-function rollback(database: Database) {
-  try {
-    database.exec('ROLLBACK')
-  } catch {
-    // SQLite has rolled back by itself, as it does for a full disk: nothing is left to undo.
-  }
+  return { left, error }
 }

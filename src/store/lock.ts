@@ -1,5 +1,5 @@
-import { isDiskTrouble, openDatabase } from '../runtime/sqlite.ts'
-import { UnusableDatabase } from './schema.ts'
+import { openDatabase, troubleOf } from '../runtime/sqlite.ts'
+import { UnusableDatabase } from './trouble.ts'
 
 /**
  * Keeps a second server off the database: each has the budgets in its own memory, so that two of
@@ -14,7 +14,7 @@ export async function lockDatabase(path: string): Promise<() => void> {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
-    if (!isDiskTrouble(cause)) throw cause
+    if (troubleOf(cause) !== 'locked') throw cause
     throw new UnusableDatabase(
       `Another Tollgate has the database ${path}: stop that one, or name another with --db FILE.`,
       { cause },

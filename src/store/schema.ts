@@ -1,4 +1,5 @@
 import type { Database } from '../runtime/sqlite.ts'
+import { UnusableDatabase } from './trouble.ts'
 
 /**
  * The tables, as numbered steps from nothing. A step that has been released is never edited: a
@@ -136,11 +137,6 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
 
 /** How many migrations this version knows. */
 export const SCHEMA_VERSION = MIGRATIONS.length
-
-/** A file that cannot be used as it is, with what to do about it. */
-export class UnusableDatabase extends Error {
-  override readonly name = 'UnusableDatabase'
-}
 
 /** Brings the database to this version's schema, each step in a transaction of its own. */
 export function migrate(database: Database) {

@@ -1,10 +1,11 @@
+import type { Refusal } from '../errors.ts'
 import type { Budget, Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { KeptAnswer } from '../ledger/open-call.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Settlement } from '../ledger/settlement.ts'
-import { type Database, openDatabase } from '../runtime/sqlite.ts'
+import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
 import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
 import {
@@ -14,16 +15,18 @@ import {
   type NewCustomer,
 } from './customer-changes.ts'
 import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
-import { type Flush, startFlush } from './flush.ts'
+import { Flush } from './flush.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
-import { lockDatabase } from './lock.ts'
+import { type Durability, openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
-import { migrate } from './schema.ts'
+import { troubleRefusal, unusable } from './trouble.ts'
+import { watchWal } from './wal.ts'
 
 /** What the store needs of the world; in tests time stands still. */
 export type StoreOptions = {
   readonly path: string
+  readonly durability: Durability
   readonly periodOf: PeriodOf
   readonly now: () => number
   /** A ULID, each later than the one before. */
@@ -43,7 +46,8 @@ const NO_PERIOD = { periodStart: 0, told: [] }
 
 /**
  * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
- * write queues for the flush loop, and its promise resolves when it is on disk.
+ * write queues for the flush loop, and its promise resolves when it is on disk. While the disk
+ * takes no writes, charges stay queued, and an operator's changes are refused at once.
  */
 export class Store {
   readonly openCalls: OpenCalls
@@ -51,18 +55,17 @@ export class Store {
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
-  readonly #unlock: () => void
+  readonly #release: () => void
   readonly #budgets: BudgetTable
   readonly #ledger: LedgerTable
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #outbox: OutboxTable
 
-  private constructor(database: Database, options: StoreOptions, unlock: () => void) {
-    this.#unlock = unlock
+  private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
-    this.#flush = startFlush(database)
+    this.#flush = new Flush(database, options.path)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
     const { periodOf, now, newId } = options
@@ -72,40 +75,41 @@ export class Store {
     this.#outbox = outboxTable(database)
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
+    const stopWatching = watchWal(realPath)
+    this.#release = () => {
+      stopWatching()
+      close()
+    }
   }
 
-  /**
-   * Opens the file, makes it when it is not there, and brings its schema up to date. Throws
-   * `UnusableDatabase` when another server has it, or a newer version wrote it.
-   */
+  /** Throws `UnusableDatabase`, with what to do, when the file cannot be used as it is. */
   static async open(options: StoreOptions): Promise<Store> {
-    const unlock = await lockDatabase(options.path)
-    const database = await openDatabase(options.path, 'readwrite')
-    // Small pages, as a commit writes the whole of each page that it touches: 10 to 20 % less time
-    // for a row than with 4096. Has an effect on a new file only.
-    database.exec('PRAGMA page_size = 2048')
-    // WAL with NORMAL: a commit survives the death of the process, and readers never wait.
-    database.exec('PRAGMA journal_mode = WAL')
-    database.exec('PRAGMA synchronous = NORMAL')
-    database.exec('PRAGMA busy_timeout = 250')
-    // Charges of many customers touch many pages, the same ones again and again: kept in 32 MB of
-    // memory, and copied back after as much of WAL, a row costs 14 µs and not 18 (batches of ten).
-    database.exec('PRAGMA cache_size = -32000')
-    database.exec('PRAGMA wal_autocheckpoint = 16000')
-    migrate(database)
-    return new Store(database, options, unlock)
+    const serving = await openForServing(options.path, options.durability)
+    try {
+      return new Store(serving, options)
+    } catch (error) {
+      serving.close()
+      throw unusable(error, options.path)
+    }
   }
 
   isHealthy(): boolean {
-    return this.#flush.isHealthy()
+    return this.#flush.isHealthy
   }
 
-  /** Commits what is queued and closes the file. False when something could not be written. */
-  close(): boolean {
-    const complete = this.#flush.stop()
-    this.#database.close()
-    this.#unlock()
-    return complete
+  /** What a client is told when the disk failed under a read or a write; null: it did not. */
+  refusalOf(error: unknown): Refusal | null {
+    return troubleRefusal(error, this.#options.path)
+  }
+
+  /** Commits what is queued and closes the file. Answers how many writes are lost. */
+  close(): number {
+    // It is the last try, and nothing else has to go on meanwhile: here we can wait for a lock.
+    this.#database.exec('PRAGMA busy_timeout = 2000')
+    const lost = this.#flush.stop()
+    tidyUp(this.#database)
+    this.#release()
+    return lost
   }
 
   // Calls
@@ -128,7 +132,7 @@ export class Store {
 
   /** Makes known a set of prices that charges will name, so that each need not search for it. */
   addPrice(snapshot: string): Promise<number> {
-    return this.#flush.enqueue(
+    return this.#flush.attempt(
       () => this.#ledger.priceId(snapshot),
       (id) => this.#ledger.rememberPrice(snapshot, id),
     )
@@ -222,7 +226,7 @@ export class Store {
   }): Promise<Budget> {
     const by = { shared: true, who: given.createdBy, now: this.#options.now() }
     const budget = newBudget(given.id, given.limits, by)
-    return this.#flush.enqueue(() => {
+    return this.#flush.attempt(() => {
       this.#budgets.insert(budget)
       return budget
     })
@@ -230,7 +234,7 @@ export class Store {
 
   /** Changes what is given, for every customer on it at once. Throws `not_found`. */
   updateBudget(id: string, limits: Partial<Limits>, updatedBy: string): Promise<Budget> {
-    return this.#flush.enqueue(
+    return this.#flush.attempt(
       () => {
         const known = this.#budgets.find(id)
         if (known === null) throw budgetNotFound(id)
@@ -244,7 +248,7 @@ export class Store {
 
   /** Throws `not_found`, and `in_use` while customers are on it unless `force`. */
   deleteBudget(id: string, force: boolean): Promise<Budget> {
-    return this.#flush.enqueue(
+    return this.#flush.attempt(
       () => {
         const known = this.#budgets.find(id)
         if (known === null) throw budgetNotFound(id)
@@ -273,8 +277,17 @@ export class Store {
     return this.#flush.enqueue(() => this.#outbox.postpone(event, dueAt))
   }
 
-  /** Queues a change of customers, and tells of it when it is committed. */
+  /** Makes a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
-    return this.#flush.enqueue(write, () => this.#options.changed({ customers: ids, budgets: [] }))
+    return this.#flush.attempt(write, () => this.#options.changed({ customers: ids, budgets: [] }))
+  }
+}
+
+/** Copies the WAL back, so that who copies the one file of a stopped server has everything. */
+function tidyUp(database: Database) {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // The disk takes no writes: all is in the WAL still, where the next start finds it.
   }
 }

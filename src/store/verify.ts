@@ -3,8 +3,9 @@ import { snakeCase, UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import { KINDS, type Usage } from '../metering/usage.ts'
-import { type Database, openDatabase, type SqlRow } from '../runtime/sqlite.ts'
-import { SCHEMA_VERSION, UnusableDatabase, versionOf } from './schema.ts'
+import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
+import { SCHEMA_VERSION, versionOf } from './schema.ts'
+import { UnusableDatabase, unusable } from './trouble.ts'
 
 /** What a look through the whole database found. */
 export type Verdict = {
@@ -19,48 +20,78 @@ export type Verdict = {
 /** Rows of the ledger read at a time, so that any number fits in memory. */
 const PAGE_ROWS = 10_000
 
+/** Findings of SQLite's that are told: one broken page can make thousands. */
+const DAMAGE_MAX = 20
+
 /**
- * Proves that the books balance: that every customer's spend is the sum of its ledger rows, that
- * every row is on a tab that exists, and that every row's cost is its usage at its prices.
+ * Proves that the books balance: that the file is whole, that every customer's spend is the sum of
+ * its ledger rows, that every row is on a tab that exists, and that every row's cost is its usage
+ * at its prices. Throws `UnusableDatabase` for a file that is damaged, or is none of ours.
  *
- * Reads in one transaction, so it can be run beside a live server, and changes nothing.
+ * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
+ * what it speaks of, when that is not the file itself.
  */
-export async function verify(path: string): Promise<Verdict> {
-  const database = await openDatabase(path, 'readonly')
+export async function verify(path: string, called = path): Promise<Verdict> {
   try {
-    requireDatabase(database, path)
-    const version = versionOf(database)
-    if (version !== SCHEMA_VERSION) {
-      throw new UnusableDatabase(
-        `${path} has schema ${version}, this version of Tollgate has ${SCHEMA_VERSION}. ` +
-          'Start the server on it once to bring it up to date.',
-      )
+    const database = await openDatabase(path, 'readonly')
+    try {
+      return look(database, called)
+    } finally {
+      database.close()
     }
-    database.exec('BEGIN')
-    const faults = [...wrongSums(database), ...strayRows(database), ...wrongCosts(database)]
-    const totals = database
-      .prepare(
-        `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
-           coalesce(sum(charge), 0) AS charged FROM ledger`,
-      )
-      .get()!
-    return {
-      customers: totals['customers'] as number,
-      rows: totals['rows'] as number,
-      charged: totals['charged'] as Nanos,
-      faults,
-    }
-  } finally {
-    database.close()
+  } catch (error) {
+    throw unusable(error, called)
   }
 }
 
-function requireDatabase(database: Database, path: string) {
+function look(database: Database, path: string): Verdict {
+  const version = versionOf(database)
+  database.exec('BEGIN')
+  const damage = damageIn(database)
+  if (damage.length > 0) {
+    throw new UnusableDatabase(
+      [...damage, `The database ${path} is damaged: put a backup in its place.`].join('\n'),
+    )
+  }
+  if (version !== SCHEMA_VERSION) {
+    throw new UnusableDatabase(
+      `${path} has schema ${version}, this version of Tollgate has ${SCHEMA_VERSION}. ` +
+        'Start the server on it once to bring it up to date.',
+    )
+  }
+  const faults = [...wrongSums(database), ...strayRows(database), ...wrongCosts(database)]
+  const totals = database
+    .prepare(
+      `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
+         coalesce(sum(charge), 0) AS charged FROM ledger`,
+    )
+    .get()!
+  return {
+    customers: totals['customers'] as number,
+    rows: totals['rows'] as number,
+    charged: totals['charged'] as Nanos,
+    faults,
+  }
+}
+
+/** What SQLite itself finds wrong with the file; pages are named by the table they are of. */
+function damageIn(database: Database): string[] {
+  const lines = findings(database, DAMAGE_MAX)
+    .flatMap((row) => String(row['integrity_check']).split('\n'))
+    .filter((line) => line !== 'ok' && !line.startsWith('***'))
+  const name = database.prepare('SELECT name FROM sqlite_schema WHERE rootpage = ?1')
+  return lines.map((line) =>
+    line.replace(/^Tree (\d+)/, (tree, page) => String(name.get(Number(page))?.['name'] ?? tree)),
+  )
+}
+
+/** The check itself may stumble over what it has found; it stops before that when one is enough. */
+function findings(database: Database, most: number): SqlRow[] {
   try {
-    versionOf(database)
-  } catch (cause) {
-    const why = (cause as Error).message
-    throw new UnusableDatabase(`${path} cannot be read: ${why}`, { cause })
+    return database.prepare(`PRAGMA integrity_check(${most})`).all()
+  } catch (error) {
+    if (troubleOf(error) !== 'damaged' || most === 1) throw error
+    return findings(database, 1)
   }
 }
 

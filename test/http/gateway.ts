@@ -42,6 +42,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     gauges: () => [{ name: 'tollgate_calls_in_flight', help: 'Calls.', value: 0 }],
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,
+    diskRefusal: () => null,
     calls: echo(),
     ...parts,
   })

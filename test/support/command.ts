@@ -28,6 +28,15 @@ export const DENO_FLAGS = [
   '--allow-env',
 ]
 
+type Program = readonly [name: string, command: () => string[]]
+
+/** Tollgate in each form in which it comes, as a command. */
+export const PROGRAMS: readonly [Program, Program, Program] = [
+  ['the source on Bun', () => [...SOURCE]],
+  ['the bundle on Deno', () => [DENO, 'run', ...DENO_FLAGS, built('tollgate.js')]],
+  ['the executable', () => [built('tollgate')]],
+]
+
 export type Outcome = { readonly code: number; readonly out: string; readonly errors: string }
 
 /** Runs a command that ends by itself; one that does not within 20 s is killed, and answers -1. */

@@ -6,6 +6,7 @@ import type { Budget } from '../../src/ledger/budget.ts'
 import { type Nanos, ZERO } from '../../src/ledger/money.ts'
 import { type Period, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
 import type { LedgerRow, Settlement } from '../../src/ledger/settlement.ts'
+import type { Durability } from '../../src/store/open.ts'
 import { Store } from '../../src/store/store.ts'
 
 /** A folder of its own for a test's files. */
@@ -20,18 +21,28 @@ export const periodOf = (budget: Budget | null, now: number): Period =>
 export const newId = monotonicFactory()
 
 /** A store on a fresh file, with a clock that the test sets. */
-export async function openStore(at: { path?: string; now?: number } = {}) {
+export async function openStore(at: { path?: string; now?: number; durability?: Durability } = {}) {
   const clock = { now: at.now ?? Date.UTC(2026, 0, 15, 12) }
   const changes: { customers: readonly string[]; budgets: readonly string[] }[] = []
   const path = at.path ?? join(newFolder(), 'tollgate.db')
   const store = await Store.open({
     path,
+    durability: at.durability ?? 'process',
     periodOf,
     now: () => clock.now,
     newId: () => newId(clock.now),
     changed: (what) => void changes.push(what),
   })
   return { store, path, clock, changes }
+}
+
+/** The path of a database with so many customers, closed in good order. */
+export async function madeDatabase(customers = 1): Promise<string> {
+  const { store, path } = await openStore()
+  const ids = Array.from({ length: customers }, (_, n) => `customer-${n}`)
+  await store.setBlocked(ids, false)
+  store.close()
+  return path
 }
 
 /** A call of `charge` on a customer's tab, settled at `settledAt`. */

@@ -1,0 +1,47 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Makes an empty file that only its owner may read, unless there is one already. */
+export const makeFile = (path: string) => closeSync(openSync(path, 'a', 0o600))
+
+export const removeFile = (path: string) => rmSync(path, { force: true })
+
+/** Gives a file the name of another, in whose place it then is, also after a loss of power. */
+export function replaceFile(path: string, by: string) {
+  sync(by)
+  renameSync(by, path)
+  sync(dirname(path))
+}
+
+function sync(path: string) {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Null: there is none. */
+export function lookAtFile(path: string): FileFacts | null {
+  if (!existsSync(path)) return null
+  const { nlink, size } = statSync(path)
+  return { realPath: realpathSync(path), names: nlink, bytes: size }
+}
+
+export type FileFacts = {
+  /** Links followed. */
+  readonly realPath: string
+  /** How many hard links it has. */
+  readonly names: number
+  readonly bytes: number
+}
