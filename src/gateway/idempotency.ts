@@ -96,9 +96,8 @@ const anotherRequest = () =>
 function refuseUnkept({ callId }: KeptAnswer): never {
   throw new Refusal(
     'idempotency_conflict',
-    `The call with this \`Idempotency-Key\` was answered and charged as ${callId}, and its answer ` +
-      'is not kept: streams are not, nor what did not come to its end. For another answer use a ' +
-      'new key.',
+    `The call with this \`Idempotency-Key\` was charged as ${callId}, and its answer is not kept: ` +
+      'streams are not, nor what did not come to its end. For another answer use a new key.',
     { param: 'Idempotency-Key', headers: NEVER },
   )
 }
