@@ -8,8 +8,10 @@ import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
 import { type Deployment, Deployments } from './gateway/deployments.ts'
 import { InFlight } from './gateway/in-flight.ts'
+import { mayCall } from './gateway/key-access.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
-import { digestOf, requireMasterKey } from './http/auth.ts'
+import { requireCalls } from './http/access.ts'
+import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import { server } from './http/server.ts'
 import type { Budget } from './ledger/budget.ts'
@@ -49,6 +51,7 @@ export async function serve(config: Config): Promise<void> {
     )
   }
   const listener = await listen(parts.app, config)
+  parts.door.addressOf = listener.addressOf
   parts.outbox?.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
@@ -110,13 +113,26 @@ async function joinParts(config: Config, masterKey: string) {
     commit,
     now,
   }
-  const keyDigest = digestOf(masterKey)
-  const app = server({
+  // Where a request came from is known once somebody listens.
+  const door: { addressOf: Listener['addressOf'] } = { addressOf: () => null }
+  const authenticate = authenticator({
     masterKey,
+    findKey: (hash) => accounts.findKey(hash, now())?.self ?? null,
+    failedAuthLimit: config.failedAuthLimit,
+    addressOf: (request) => door.addressOf(request),
+    now,
+  })
+  const app = server({
+    authenticate,
+    isMasterKey: (secret) => secret === masterKey,
+    mayCall: (key, model) => mayCall(accounts, key, model, now()),
+    keys: store.keys,
+    heldWithKey: (hash) => accounts.heldWithKey(hash),
+    now,
     version: VERSION,
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
-      authorize: (headers) => requireMasterKey(headers, keyDigest),
+      authorize: (request) => requireCalls(authenticate(request), request),
       bodyBytesMax: config.bodyBytesMax,
       newId,
     }),
@@ -131,7 +147,7 @@ async function joinParts(config: Config, masterKey: string) {
     heldInAll: () => accounts.heldInAll(),
     isReady: () => store.isHealthy(),
   })
-  return { app, store, outbox, deployments, inFlight }
+  return { app, store, outbox, deployments, inFlight, door }
 }
 
 /** The headers of the config whose value is the customer, in the contract's order. */

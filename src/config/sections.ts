@@ -84,6 +84,7 @@ export const SECTIONS = {
       'day_of_month',
       'require_customer',
       'known_customers_only',
+      'failed_auth_limit',
     ]),
     unused: NONE,
   },

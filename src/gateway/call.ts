@@ -1,8 +1,8 @@
 import { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
+import type { VirtualKey } from '../ledger/key.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { logError } from '../log.ts'
-import type { Reservation } from './accounts.ts'
 import { type Admission, admit } from './admit.ts'
 import { jsonAnswer, streamAnswer } from './answer.ts'
 import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
@@ -13,6 +13,7 @@ import { Guard } from './guard.ts'
 import { type IdentifyRules, identify } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
+import type { Reservation } from './live-owner.ts'
 import {
   type Ending,
   LEFT_BEFORE,
@@ -30,6 +31,8 @@ export type Call = {
   readonly path: string
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer>
+  /** What it came with; null: the master key. */
+  readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
   readonly signal: AbortSignal
 }
@@ -55,11 +58,12 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const members = membersOf(text)
   refuseDuplicates(members)
   const asked = readStreaming(json)
-  const customerId = identify({ headers: call.headers, json }, gateway.identifyRules)
+  const named = () => identify({ headers: call.headers, json }, gateway.identifyRules)
+  const customerId = call.key?.customerId ?? named()
   const known = customerId === null ? null : gateway.accounts.find(customerId, startedAt)
-  const { allowedModelRegion = null, defaultModel = null } = known?.customer ?? {}
+  const { allowedModelRegion = null, defaultModel = null } = known?.self ?? {}
   const deployment = gateway.deployments.choose(modelOf(json, defaultModel), allowedModelRegion)
-  const applicant = { customerId, deployment, json, bodyBytes: call.body.length }
+  const applicant = { customerId, key: call.key, deployment, json, bodyBytes: call.body.length }
   const { reservation, cap } = await admit(applicant, gateway)
 
   const abort = new AbortController()
@@ -109,18 +113,19 @@ function settleOnce(
   gateway: Gateway,
 ): (ending: Ending) => Promise<Settlement> {
   const { call, json, deployment, reservation, startedAt } = about
-  const customer = reservation?.live.customer ?? null
+  const customer = reservation?.customer?.self ?? null
+  const keyId = reservation?.key?.self.id ?? null
   const model = deployment.modelName
   let settled: Promise<Settlement> | null = null
   const settle = async (ending: Ending): Promise<Settlement> => {
-    const metered = { id: call.id, customer, model, deployment, json, startedAt }
+    const metered = { id: call.id, customer, keyId, model, deployment, json, startedAt }
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${call.id} could not be metered and is charged nothing`, error)
       return unmeteredRow(metered, gateway.now())
     })
     const settlement = gateway.accounts.settle(reservation, row, tokens)
-    await gateway.commit(settlement, reservation?.live.budget ?? null)
+    await gateway.commit(settlement, reservation?.customer?.budget ?? null)
     gateway.accounts.written(reservation)
     return settlement
   }
@@ -132,12 +137,13 @@ function settleOnce(
 function guardOf(
   reservation: Reservation | null,
   deployment: Deployment,
-  { accounts, rules, tokenizerFor }: Gateway,
+  { accounts, tokenizerFor }: Gateway,
 ): Guard | null {
   if (reservation === null) return null
-  const isLimited = reservation.holds.some(({ on }) => on.account.limit !== null)
-  const mode = reservation.live.budget?.mode ?? rules.mode
-  if (!isLimited || mode !== 'strict') return null
+  const isKept = reservation.holds.some(
+    ({ on, mode }) => on.account.limit !== null && mode === 'strict',
+  )
+  if (!isKept) return null
   const encode = () => tokenizerFor(deployment.upstreamModel)
   return new Guard({ reservation, accounts, encode })
 }

@@ -27,6 +27,8 @@ export const LEFT_BEFORE: Ending = { ...LEFT_WAITING, usage: NO_USAGE }
 export type MeteredCall = {
   readonly id: string
   readonly customer: { readonly tab: number; readonly id: string } | null
+  /** `VirtualKey.id`; null: the master key. */
+  readonly keyId: number | null
   readonly model: string
   readonly deployment: Deployment
   /** The call's body. */
@@ -74,6 +76,7 @@ const row = (
   id: call.id,
   tab: call.customer?.tab ?? null,
   customerId: call.customer?.id ?? null,
+  keyId: call.keyId,
   model: call.model,
   deployment: call.deployment.id,
   ...counted,

@@ -63,6 +63,7 @@ const TAGS = [
   { name: 'Customers', description: 'Whose tab it is, and what is on it.' },
   { name: 'Customers, as /end_user', description: 'The same paths by their other name.' },
   { name: 'Budgets', description: 'Limits that many customers can be on.' },
+  { name: 'Keys', description: 'Virtual keys for calls and for reports.' },
   { name: 'Models', description: 'What is served, and what it costs.' },
   { name: 'Health', description: 'For load balancers and supervisors.' },
 ]

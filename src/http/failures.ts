@@ -9,13 +9,16 @@ type Asked = {
   readonly routes: readonly { readonly method: string; readonly path: string }[]
 }
 
+/** LiteLLM has keys in a path. */
+const SECRET = /sk-[^/]+/g
+
 /** Whatever was thrown becomes the one error shape here, and nowhere else. */
 export function failureResponse(error: unknown, code: string | number, asked: Asked): Response {
   const refusal = asRefusal(error, code, asked)
   if (refusal !== null) {
     return Response.json(refusal, { status: refusal.status, headers: { ...refusal.headers } })
   }
-  logError(`${asked.method} ${asked.path} failed`, error)
+  logError(`${asked.method} ${asked.path.replace(SECRET, 'sk-...')} failed`, error)
   const message = 'Internal error. The log of the server says more.'
   return Response.json(
     { error: { message, type: 'api_error', param: null, code: '500' } },

@@ -10,6 +10,8 @@ export type ModelParts = {
   readonly deployments: readonly DeploymentConfig[]
   /** Null: unpriced. */
   priceOf(deployment: DeploymentConfig): Price | null
+  /** Whether a request is to see a model: a virtual key sees those that it may call. */
+  isListed(request: Request, model: string): boolean
 }
 
 /** LiteLLM's, for every model: clients require the field, nobody knows the day. */
@@ -84,17 +86,26 @@ const notServed = (id: string, served: readonly string[]) => {
   return new Refusal('model_not_found', `The model ${id} is not served${hint}`, { param: 'model' })
 }
 
-export function modelRoutes({ deployments, priceOf }: ModelParts) {
+export function modelRoutes({ deployments, priceOf, isListed }: ModelParts) {
   const models = new Map<string, Type.Static<typeof Model>>()
   for (const { modelName: id, provider } of deployments) {
     if (models.has(id)) continue
     models.set(id, { id, object: 'model', created: CREATED, owned_by: provider })
   }
-  const find = (id: string | null) => {
+  const list = (request: Request) =>
+    models
+      .values()
+      .filter(({ id }) => isListed(request, id))
+      .toArray()
+  const find = (request: Request, id: string | null) => {
     if (id === null) throw new Refusal('invalid_request', BAD_PATH, { param: 'model' })
-    const model = models.get(id)
-    if (model === undefined) throw notServed(id, models.keys().toArray())
-    return model
+    const listed = list(request)
+    const model = listed.find((model) => model.id === id)
+    if (model !== undefined) return model
+    throw notServed(
+      id,
+      listed.map((model) => model.id),
+    )
   }
   const info = () => ({
     data: deployments.map((deployment) => modelInfo(deployment, priceOf(deployment))),
@@ -103,15 +114,15 @@ export function modelRoutes({ deployments, priceOf }: ModelParts) {
   const routes = new Elysia({ normalize: false })
   for (const prefix of ['/v1', '']) {
     routes
-      .get(`${prefix}/models`, () => ({ object: 'list', data: models.values().toArray() }), {
+      .get(`${prefix}/models`, ({ request }) => ({ object: 'list', data: list(request) }), {
         detail: operation({
           tag,
           summary: 'List the served models',
-          description: 'As OpenAI `GET /v1/models`.',
+          description: 'As OpenAI `GET /v1/models`. With a virtual key those that it may call.',
           answer: { description: 'The models.', schema: ModelList },
         }),
       })
-      .get(`${prefix}/models/:id`, ({ params }) => find(params.id), {
+      .get(`${prefix}/models/:id`, ({ params, request }) => find(request, params.id), {
         detail: operation({
           tag,
           summary: 'One served model',
@@ -120,7 +131,9 @@ export function modelRoutes({ deployments, priceOf }: ModelParts) {
           refusals: [notServed('dem', ['demo'])],
         }),
       })
-      .get(`${prefix}/models/*`, ({ params }) => find(params['*']), { detail: { hide: true } })
+      .get(`${prefix}/models/*`, ({ params, request }) => find(request, params['*']), {
+        detail: { hide: true },
+      })
       .get(`${prefix}/model/info`, info, {
         detail: operation({
           tag,

@@ -13,6 +13,8 @@ import {
 } from './customer-changes.ts'
 import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
 import { type Flush, startFlush } from './flush.ts'
+import { type KeyMove, type KeyStore, keyStore } from './key-changes.ts'
+import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { lockDatabase } from './lock.ts'
 import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
@@ -26,17 +28,15 @@ export type StoreOptions = {
   /** A ULID, each later than the one before. */
   readonly newId: () => string
   /**
-   * Told in the same breath as the commit that changed a customer or a budget, so that what is
-   * kept of them in memory is never older than the disk.
+   * Told in the same breath as the commit that changed a customer, a budget or a key, so that what
+   * is kept of them in memory is never older than the disk.
    */
   readonly changed: (what: {
-    readonly customers: readonly string[]
-    readonly budgets: readonly string[]
+    readonly customers?: readonly string[]
+    readonly budgets?: readonly string[]
+    readonly keys?: readonly KeyMove[]
   }) => void
 }
-
-/** Of a call that is on nobody's tab. */
-const NO_PERIOD = { periodStart: 0, told: [] }
 
 /**
  * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
@@ -52,6 +52,7 @@ export class Store {
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #outbox: OutboxTable
+  readonly keys: KeyStore
 
   private constructor(database: Database, options: StoreOptions, unlock: () => void) {
     this.#unlock = unlock
@@ -60,10 +61,18 @@ export class Store {
     this.#flush = startFlush(database)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
-    const { periodOf, now, newId } = options
+    const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
+    this.keys = keyStore({
+      ...parts,
+      keys: keyTable(database, parts),
+      flush: this.#flush,
+      now,
+      newId,
+      changed: (keys) => changed({ keys }),
+    })
     this.#outbox = outboxTable(database)
   }
 
@@ -105,10 +114,9 @@ export class Store {
 
   /** A charge and its events, in one transaction. */
   commit(settlement: Settlement, events: readonly OutboxEvent[]): Promise<void> {
-    const { row, after } = settlement
     return this.#flush.enqueue(() => {
-      this.#ledger.book(row, after ?? NO_PERIOD)
-      for (const event of events) this.#outbox.add(event, row.settledAt)
+      this.#ledger.book(settlement)
+      for (const event of events) this.#outbox.add(event, settlement.row.settledAt)
     })
   }
 
@@ -141,7 +149,7 @@ export class Store {
 
   /** Charged for one model on a tab since a moment, milliseconds. */
   spentOnModelSince(tab: number, model: string, since: number): Nanos {
-    return this.#ledger.spentOnModelSince(tab, model, since)
+    return this.#ledger.tabs.spentOnModelSince(tab, model, since)
   }
 
   /** What a customer was charged in its current period and in those before it, newest first. */
@@ -154,7 +162,7 @@ export class Store {
     let period = periodOf(known.budget, now())
     for (;;) {
       const { start, end } = period
-      const spent = this.#ledger.spentBetween(tab, start, end ?? Number.MAX_SAFE_INTEGER)
+      const spent = this.#ledger.tabs.spentBetween(tab, start, end ?? Number.MAX_SAFE_INTEGER)
       periods.push({ start, end, spent })
       if (periods.length === limit || start <= createdAt) return periods
       period = periodOf(known.budget, start - 1)
@@ -224,7 +232,7 @@ export class Store {
         this.#budgets.replace(budget)
         return budget
       },
-      () => this.#options.changed({ customers: [], budgets: [id] }),
+      () => this.#options.changed({ budgets: [id] }),
     )
   }
 
@@ -237,7 +245,7 @@ export class Store {
         this.#budgets.remove(known, force)
         return known
       },
-      () => this.#options.changed({ customers: [], budgets: [id] }),
+      () => this.#options.changed({ budgets: [id] }),
     )
   }
 
@@ -261,6 +269,6 @@ export class Store {
 
   /** Queues a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
-    return this.#flush.enqueue(write, () => this.#options.changed({ customers: ids, budgets: [] }))
+    return this.#flush.enqueue(write, () => this.#options.changed({ customers: ids }))
   }
 }

@@ -30,6 +30,7 @@ test('without a config the built-in demo model is served, on this machine only',
     },
     shutdownTimeoutMs: 30_000,
     bodyBytesMax: 10_485_760,
+    failedAuthLimit: 20,
     warnings: [],
   })
   expect(deployments).toHaveLength(1)
