@@ -11,10 +11,9 @@ import { shown } from './misfit.ts'
 /** What clients say of a virtual key, and the way from that to ours. */
 
 export const KEY_PROFILE = {
-  key_alias: NullableText({
+  key_alias: NullableId({
     description: 'A name for people, and in refusals. No two keys have the same.',
     examples: ['backend'],
-    maxLength: 256,
   }),
   customer_id: NullableId({
     description:
