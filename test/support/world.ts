@@ -178,6 +178,13 @@ export class World {
     return admitted
   }
 
+  /** The calls in flight that share an account with one of a customer and a key. */
+  callsOf(id: string | null, key: string | null) {
+    return this.live.filter(
+      (call) => (id !== null && call.id === id) || (key !== null && call.key === key),
+    )
+  }
+
   /** Ends a call: it read what it read, and wrote a share of what it was allowed to. */
   settle(index: number, share: number) {
     const call = this.live.splice(index, 1)[0]!
