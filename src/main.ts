@@ -16,7 +16,7 @@ Usage: tollgate [command] [options]
 Commands:
   serve    (default) answer calls until SIGTERM or SIGINT
   check    read the config and print what it would serve, with prices; exit 1 on a mistake
-  verify   prove that every customer's spend is the sum of its ledger rows; exit 1 if not
+  verify   prove that the spend of each customer and key is the sum of its rows; exit 1 if not
 
 Options:
   --config FILE   LiteLLM's config.yaml; default ./config.yaml if there is one, else a demo model
