@@ -109,8 +109,8 @@ export function rateHeaders(
   { holds }: { readonly holds: readonly Hold[] },
   now: number,
 ): Record<string, string> {
-  const hold = holds.find(({ rate }) => rate !== null)
-  return hold === undefined || hold.rate === null
-    ? {}
-    : rateLimitHeaders(hold.rate.window.remaining(hold.on.limits, now))
+  for (const { on, rate } of holds) {
+    if (rate !== null) return rateLimitHeaders(rate.window.remaining(on.limits, now))
+  }
+  return {}
 }

@@ -10,8 +10,8 @@ export type ModelParts = {
   readonly deployments: readonly DeploymentConfig[]
   /** Null: unpriced. */
   priceOf(deployment: DeploymentConfig): Price | null
-  /** Whether a request is to see a model: a virtual key sees those that it may call. */
-  isListed(request: Request, model: string): boolean
+  /** Tells which models a request is to see: a virtual key sees those that it may call. */
+  listedFor(request: Request): (model: string) => boolean
 }
 
 /** LiteLLM's, for every model: clients require the field, nobody knows the day. */
@@ -86,26 +86,23 @@ const notServed = (id: string, served: readonly string[]) => {
   return new Refusal('model_not_found', `The model ${id} is not served${hint}`, { param: 'model' })
 }
 
-export function modelRoutes({ deployments, priceOf, isListed }: ModelParts) {
+export function modelRoutes({ deployments, priceOf, listedFor }: ModelParts) {
   const models = new Map<string, Type.Static<typeof Model>>()
   for (const { modelName: id, provider } of deployments) {
     if (models.has(id)) continue
     models.set(id, { id, object: 'model', created: CREATED, owned_by: provider })
   }
-  const list = (request: Request) =>
-    models
-      .values()
-      .filter(({ id }) => isListed(request, id))
-      .toArray()
+  const list = (request: Request) => {
+    const isListed = listedFor(request)
+    return [...models.values()].filter(({ id }) => isListed(id))
+  }
   const find = (request: Request, id: string | null) => {
     if (id === null) throw new Refusal('invalid_request', BAD_PATH, { param: 'model' })
     const listed = list(request)
-    const model = listed.find((model) => model.id === id)
-    if (model !== undefined) return model
-    throw notServed(
-      id,
-      listed.map((model) => model.id),
-    )
+    const ids = listed.map((model) => model.id)
+    const model = listed[ids.indexOf(id)]
+    if (model === undefined) throw notServed(id, ids)
+    return model
   }
   const info = () => ({
     data: deployments.map((deployment) => modelInfo(deployment, priceOf(deployment))),

@@ -21,7 +21,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<KeyParts, 'models'> &
   PeriodParts &
   MetricParts &
-  Omit<ModelParts, 'isListed'> &
+  Omit<ModelParts, 'listedFor'> &
   HealthParts & {
     readonly authenticate: Authenticate
     /** Whether a key may call a model. */
@@ -39,9 +39,10 @@ export function server(parts: ServerParts): AnyElysia {
   const callPaths = parts.calls.routes.map((route) => route.path)
   const unguarded = new Set([...HEALTH_PATHS, ...DOCS_PATHS, ...callPaths])
   const served = [...new Set(parts.deployments.map((deployment) => deployment.modelName))]
-  const isListed = (request: Request, model: string) => {
+  const listedFor = (request: Request) => {
     const caller = parts.authenticate(request)
-    return caller === 'master' || caller.role !== 'calls' || parts.mayCall(caller, model)
+    if (caller === 'master' || caller.role !== 'calls') return () => true
+    return (model: string) => parts.mayCall(caller, model)
   }
   const withModels = { ...parts, models: () => served }
 
@@ -63,7 +64,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(periodRoutes(parts, '/end_user'))
     .use(budgetRoutes(withModels))
     .use(keyRoutes(withModels))
-    .use(modelRoutes({ ...parts, isListed }))
+    .use(modelRoutes({ ...parts, listedFor }))
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia

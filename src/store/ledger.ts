@@ -17,7 +17,7 @@ export type LedgerTable = {
   rememberPrice(snapshot: string, id: number): void
 }
 
-/** A row, with the periods that its charge counts in and the thresholds newly told in them. */
+/** A row, with the periods that its charge counts in, if known, and what was told because of it. */
 export type Booked = {
   readonly row: LedgerRow
   readonly after: Pick<NonNullable<Settlement['after']>, 'periodStart' | 'told'> | null
@@ -88,10 +88,12 @@ export function ledgerTable(database: Database): LedgerTable {
         row.settledAt,
         row.keyId,
       )
-      if (key !== null) chargeKey.run(row.keyId, key.periodStart, row.charge)
-      if (after === null) return
-      charge.run(row.tab, after.periodStart, row.charge)
-      for (const name of after.told) tell.run(row.tab, name)
+      // Whoever books without knowing the period says so with one that is none: the next look
+      // finds another one current, and sums the rows anew.
+      if (row.keyId !== null) chargeKey.run(row.keyId, key?.periodStart ?? 0, row.charge)
+      if (row.tab === null) return
+      charge.run(row.tab, after?.periodStart ?? 0, row.charge)
+      for (const name of after?.told ?? []) tell.run(row.tab, name)
     },
     tabs: ledgerSums(database, 'tab'),
     keys: ledgerSums(database, 'key_id'),

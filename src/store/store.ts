@@ -52,6 +52,7 @@ export class Store {
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #outbox: OutboxTable
+  /** Virtual keys: who may call, and what was spent with it. */
   readonly keys: KeyStore
 
   private constructor(database: Database, options: StoreOptions, unlock: () => void) {

@@ -216,7 +216,9 @@ test('a read-only key reads reports, and neither calls nor changes', async () =>
 })
 
 test('wrong keys are slowed down by address, and right ones are not', async () => {
-  await using fresh = await startGateway({ settings: 'tollgate_settings: {failed_auth_limit: 3}\n' })
+  await using fresh = await startGateway({
+    settings: 'tollgate_settings: {failed_auth_limit: 3}\n',
+  })
   const key = await generate({}, fresh.server)
   const statusOf = async (of: string) => (await fresh.chat({}, by(of))).status
   const statuses = [1, 2, 3, 4, 5].map(() => statusOf('sk-wrong'))

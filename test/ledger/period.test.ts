@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import { laterBy, type PeriodRule, parseDuration, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
+import {
+  laterBy,
+  type PeriodRule,
+  parseDuration,
+  periodAt,
+  WHOLE_LIFE,
+} from '../../src/ledger/period.ts'
 
 /** A date alone is its midnight in UTC. */
 const at = (text: string) => Date.parse(text)
