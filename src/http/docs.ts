@@ -55,9 +55,9 @@ export const DOCS_PATHS: readonly string[] = [
 ]
 
 const DESCRIPTION =
-  'An LLM gateway that keeps a tab for every customer. Point an OpenAI client at it, ' +
-  'name the customer in `user`, and give each a budget. The master key opens every path; a ' +
-  'virtual key opens those for calls or those for reports, and is told with a 403 where it does not.'
+  'An LLM gateway that keeps a tab for every customer. Point an OpenAI client at it, name the ' +
+  'customer in `user`, and give each a budget. The master key opens every path; a virtual key ' +
+  'opens those for calls or those for reports, and is told with a 403 where it does not.'
 
 const TAGS = [
   { name: 'Calls', description: 'Metered calls, as OpenAI and Anthropic have them.' },
