@@ -94,6 +94,21 @@ describe('the spend of a key', () => {
   })
 })
 
+test('a row that is booked without its periods counts on its tab and its key all the same', async () => {
+  const { store, path, clock } = await openStore({ now: january + 5 })
+  const { key } = await store.keys.create(mark('k'), { ...nothing, limits: monthly })
+  const { customer } = await store.createCustomer({ ...nothing, id: 'alice', limits: monthly })
+  const call = withKey(key, { charge: 3, settledAt: january + 6, periodStart: january }, customer)
+  await store.commit(call, [])
+  const { row } = withKey(key, { charge: 4, settledAt: january + 7 }, customer)
+  await store.commit({ row, after: null, key: null }, [])
+  expect(store.keys.find('k')?.key).toMatchObject({ spent: 7, totalSpent: 7 })
+  expect(store.findCustomer('alice')?.customer).toMatchObject({ spent: 7, totalSpent: 7 })
+  clock.now = february + 1
+  expect(store.keys.find('k')?.key.spent).toBe(ZERO)
+  expect((await verify(path)).faults).toEqual([])
+})
+
 describe('verify', () => {
   test.each([
     ['UPDATE keys SET spent = spent + 1', 'key sk-...k: spend is 0.000000004 and'],
