@@ -12,6 +12,7 @@ import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
 import { type IdentifyRules, identify } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
+import { mayCall } from './key-access.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
 import {
@@ -62,7 +63,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const customerId = call.key?.customerId ?? named()
   const known = customerId === null ? null : gateway.accounts.find(customerId, startedAt)
   const { allowedModelRegion = null, defaultModel = null } = known?.self ?? {}
-  const deployment = gateway.deployments.choose(modelOf(json, defaultModel), allowedModelRegion)
+  const isListed = (model: string) =>
+    call.key === null || mayCall(gateway.accounts, call.key, model, startedAt)
+  const model = modelOf(json, defaultModel)
+  const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
   const applicant = { customerId, key: call.key, deployment, json, bodyBytes: call.body.length }
   const { reservation, cap } = await admit(applicant, gateway)
 

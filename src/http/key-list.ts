@@ -1,4 +1,5 @@
 import * as Type from 'typebox'
+import { given } from './budget-json.ts'
 import { Id } from './fields.ts'
 import { named } from './operation.ts'
 import { checked } from './schema.ts'
@@ -16,6 +17,8 @@ export type KeyQuery = {
   readonly alias: string | null
   readonly hash: string | null
   readonly customerId: string | null
+  /** By their JSON names; only keys that have all of these. */
+  readonly labels: Readonly<Record<string, string>>
   readonly sort: (typeof SORTS)[number]
   readonly descending: boolean
 }
@@ -61,6 +64,12 @@ const KeyListFields = Type.Object(
     customer_id: Type.Optional(
       Id({ description: 'Only keys that are bound to this customer.', examples: ['alice'] }),
     ),
+    user_id: Type.Optional(
+      Id({ description: "Only keys of this internal user of LiteLLM's.", examples: ['ours'] }),
+    ),
+    team_id: Type.Optional(
+      Id({ description: "Only keys of this team of LiteLLM's.", examples: ['ours'] }),
+    ),
     sort_by: Type.Optional(
       Type.Enum([...SORTS], {
         type: 'string',
@@ -92,6 +101,7 @@ export const readKeyQuery = (fields: KeyListFields): KeyQuery => ({
   alias: fields.key_alias ?? null,
   hash: fields.key_hash ?? null,
   customerId: fields.customer_id ?? null,
+  labels: given({ user_id: fields.user_id, team_id: fields.team_id }),
   sort: fields.sort_by ?? 'created_at',
   descending: fields.sort_order !== 'asc',
 })

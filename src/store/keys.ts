@@ -29,6 +29,8 @@ export type KeyQuery = {
   readonly alias: string | null
   readonly hash: string | null
   readonly customerId: string | null
+  /** By their JSON names; only keys that have all of these. */
+  readonly labels: Readonly<Record<string, string>>
   readonly sort: keyof typeof SORTS
   readonly descending: boolean
 }
@@ -158,6 +160,7 @@ function conditions(query: KeyQuery): { where: string; values: SqlValue[] } {
   only('alias', query.alias)
   only('hash', query.hash)
   only('customer_id', query.customerId)
+  for (const [name, value] of Object.entries(query.labels)) only(`labels ->> '${name}'`, value)
   return { where: clauses.join(' AND '), values }
 }
 

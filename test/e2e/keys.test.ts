@@ -76,6 +76,14 @@ describe('with the official client', () => {
     )
     expect(refused.type).toBe('key_model_access_denied')
     expect(upstream.calls.length).toBe(before)
+    // A model that is not served: the hint names none that the key may not call.
+    const unknown = await openai.chat.completions
+      .create({ ...ask, model: 'gpt-4o-minni' })
+      .catch((error) => error)
+    expect([unknown.status, unknown.message]).toEqual([
+      404,
+      expect.stringContaining('Served: `renamed`.'),
+    ])
     await openai.chat.completions.create({ ...ask, model: 'renamed' })
   })
 

@@ -159,6 +159,11 @@ describe('/key/list', () => {
     expect(Check(KeySchema, whole.json.keys[0])).toBe(true)
     expect((await get('/key/list?key_alias=k3')).json.keys).toEqual([made[3]])
     expect((await get('/key/list?size=101')).status).toBe(400)
+    const { token } = await generate({ user_id: 'u', team_id: 't', customer_id: 'alice' })
+    await generate({ user_id: 'u', team_id: 'other' })
+    for (const query of ['user_id=u&team_id=t', 'customer_id=alice', `key_hash=${token}`]) {
+      expect((await get(`/key/list?${query}`)).json.keys).toEqual([token])
+    }
   })
 
   test('shows the secret of no key, nor does the database have it', async () => {
@@ -176,6 +181,7 @@ const ALL = {
   alias: null,
   hash: null,
   customerId: null,
+  labels: {},
   sort: 'created_at',
   descending: true,
 } as const
