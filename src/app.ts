@@ -10,9 +10,11 @@ import { Checkpoints } from './gateway/checkpoints.ts'
 import { type Deployment, Deployments } from './gateway/deployments.ts'
 import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
+import { mayCall } from './gateway/key-access.ts'
 import { recover } from './gateway/recover.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
-import { digestOf, requireMasterKey } from './http/auth.ts'
+import { requireCalls } from './http/access.ts'
+import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import type { Gauge } from './http/metrics.ts'
 import { server } from './http/server.ts'
@@ -51,6 +53,7 @@ export async function serve(config: Config): Promise<void> {
     )
   }
   const listener = await listen(parts.app, config)
+  parts.door.addressOf = listener.addressOf
   parts.outbox?.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
@@ -121,13 +124,26 @@ async function joinParts(config: Config) {
     commit,
     now,
   }
-  const keyDigest = digestOf(masterKey)
-  const app = server({
+  // Where a request came from is known once somebody listens.
+  const door: { addressOf: Listener['addressOf'] } = { addressOf: () => null }
+  const authenticate = authenticator({
     masterKey,
+    findKey: (hash) => accounts.findKey(hash, now())?.self ?? null,
+    failedAuthLimit: config.failedAuthLimit,
+    addressOf: (request) => door.addressOf(request),
+    now,
+  })
+  const app = server({
+    authenticate,
+    isMasterKey: (secret) => secret === masterKey,
+    mayCall: (key, model) => mayCall(accounts, key, model, now()),
+    keys: store.keys,
+    heldWithKey: (hash) => accounts.heldWithKey(hash),
+    now,
     version: VERSION,
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
-      authorize: (headers) => requireMasterKey(headers, keyDigest),
+      authorize: (request) => requireCalls(authenticate(request), request),
       bodyBytesMax: config.bodyBytesMax,
       newId,
     }),
@@ -143,7 +159,7 @@ async function joinParts(config: Config) {
     isReady: () => store.isHealthy(),
     diskRefusal: (error) => store.refusalOf(error),
   })
-  return { app, store, outbox, deployments, inFlight }
+  return { app, store, outbox, deployments, inFlight, door }
 }
 
 function gaugesOf(accounts: Accounts, inFlight: InFlight): Gauge[] {

@@ -6,6 +6,9 @@ const REFUSALS = {
   invalid_request: { status: 400, type: 'invalid_request_error' },
   unprocessable: { status: 422, type: 'invalid_request_error' },
   unauthorized: { status: 401, type: 'auth_error' },
+  expired_key: { status: 401, type: 'expired_key' },
+  forbidden: { status: 403, type: 'auth_error' },
+  key_model_not_allowed: { status: 403, type: 'key_model_access_denied' },
   customer_blocked: { status: 403, type: 'customer_blocked' },
   /** `general_settings.budget_exceeded_status` replaces this status. */
   budget_exceeded: { status: 429, type: 'budget_exceeded' },

@@ -17,8 +17,8 @@ Usage: tollgate [command] [options]
 Commands:
   serve    (default) answer calls until SIGTERM or SIGINT
   check    read the config and print what it would serve, with prices; exit 1 on a mistake
-  verify   prove that the file is whole and that every customer's spend is the sum of its ledger
-           rows; exit 1 if not
+  verify   prove that the file is whole and that the spend of each customer and key is the sum of
+           its ledger rows; exit 1 if not
   backup FILE   copy the database, also beside a live server, and verify the copy
 
 Options:

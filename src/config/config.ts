@@ -116,6 +116,8 @@ export type Config = {
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */
   readonly bodyBytesMax: number
+  /** Wrong keys in a minute from one address before more are answered 429; 0: any number. */
+  readonly failedAuthLimit: number
   /** Things that are worth saying and do not stop the server, each with its place. */
   readonly warnings: readonly string[]
 }

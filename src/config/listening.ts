@@ -19,7 +19,13 @@ const A_HOST = 'an address of this machine, such as 127.0.0.1'
 
 type Listening = Pick<
   Config,
-  'host' | 'port' | 'databasePath' | 'durability' | 'shutdownTimeoutMs' | 'bodyBytesMax'
+  | 'host'
+  | 'port'
+  | 'databasePath'
+  | 'durability'
+  | 'shutdownTimeoutMs'
+  | 'bodyBytesMax'
+  | 'failedAuthLimit'
 >
 
 /** Where the server listens and keeps its books: flags over environment over file. */
@@ -50,6 +56,12 @@ export function readListening(
     min: 0.001,
     max: 1024,
   })
+  const attempts = reader.field(tollgate, 'failed_auth_limit')
+  const failedAuthLimit = reader.number(attempts, 'a whole number from 0 to 1000000', {
+    min: 0,
+    max: 1_000_000,
+    isWhole: true,
+  })
   return {
     port: givenPort(reader, flags) ?? filePort ?? 4000,
     host: givenHost(reader, flags) ?? fileHost ?? '127.0.0.1',
@@ -57,6 +69,7 @@ export function readListening(
     durability: durability ?? 'process',
     shutdownTimeoutMs: Math.round((shutdownTimeout ?? 30) * 1000),
     bodyBytesMax: Math.round((bodyMb ?? 10) * BYTES_PER_MB),
+    failedAuthLimit: failedAuthLimit ?? 20,
   }
 }
 

@@ -105,6 +105,7 @@ export const SECTIONS = {
       'require_customer',
       'known_customers_only',
       ...UPSTREAM_RULE_KEYS,
+      'failed_auth_limit',
     ]),
     unused: NONE,
   },

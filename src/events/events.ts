@@ -22,17 +22,18 @@ export type CustomerEvent = {
  * ours. Nothing for a call without a customer, and nothing for one that the upstream failed.
  */
 export function eventsOf(
-  { row, after }: Settlement,
+  { row, after, key }: Settlement,
   about: { readonly budget: Budget | null; readonly newId: () => string },
 ): CustomerEvent[] {
   if (after === null || row.customerId === null || row.outcome === 'upstream_failed') return []
-  const told = { row, after, customerId: row.customerId, ...about }
+  const told = { row, after, key, customerId: row.customerId, ...about }
   return [spendTracked(told), ...after.crossed.map((crossing) => crossed(told, crossing))]
 }
 
 type Told = {
   readonly row: LedgerRow
   readonly after: SettledSums
+  readonly key: Settlement['key']
   readonly customerId: string
   readonly budget: Budget | null
   readonly newId: () => string
@@ -77,7 +78,7 @@ function sentence({ customerId, after, budget }: Told, { event, share }: Crossin
 }
 
 function event(
-  { row, after, customerId, budget, newId }: Told,
+  { row, after, key, customerId, budget, newId }: Told,
   what: {
     readonly event: string
     readonly spend: number
@@ -90,14 +91,14 @@ function event(
     spend: what.spend,
     max_budget: dollarsOrNull(budget?.maxBudget),
     soft_budget: dollarsOrNull(budget?.softBudget),
-    token: null,
+    token: key?.hash ?? null,
     customer_id: customerId,
     user_id: null,
     team_id: null,
     team_alias: null,
     organization_id: null,
     user_email: null,
-    key_alias: null,
+    key_alias: key?.alias ?? null,
     projected_exceeded_date:
       what.projection === null ? null : new Date(what.projection.exceededAt).toISOString(),
     projected_spend: dollarsOrNull(what.projection?.spent),

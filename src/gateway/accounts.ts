@@ -1,13 +1,21 @@
-import type { Budget } from '../ledger/budget.ts'
-import { NO_LIMITS } from '../ledger/budget.ts'
+import type { Budget, BudgetMode } from '../ledger/budget.ts'
 import type { BudgetedCustomer, Customer } from '../ledger/customer.ts'
+import type { BudgetedKey, VirtualKey } from '../ledger/key.ts'
 import { type Nanos, plus, ZERO } from '../ledger/money.ts'
-import type { Period } from '../ledger/period.ts'
+import { type Period, WHOLE_LIFE } from '../ledger/period.ts'
 import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
-import type { Encode } from '../metering/tokens.ts'
-import type { Demand } from '../metering/worst-case.ts'
-import { type Hold, type LiveAccount, openLive, refresh, roll, settleOn } from './live-account.ts'
+import { heldOn, settleOn } from './live-account.ts'
+import {
+  type LiveCustomer,
+  type LiveKey,
+  type LiveOwner,
+  type Owners,
+  ownersOf,
+  type Place,
+  type Reservation,
+} from './live-owner.ts'
+import { LiveOwners } from './live-owners.ts'
 
 /** What the accounts need of the store. */
 export type AccountStore = {
@@ -16,6 +24,10 @@ export type AccountStore = {
   findOrOpenCustomer(id: string): BudgetedCustomer
   /** Charged for one model on a tab since a moment, milliseconds. */
   spentOnModelSince(tab: number, model: string, since: number): Nanos
+  readonly keys: {
+    find(hash: string): BudgetedKey | null
+    spentOnModelSince(id: number, model: string, since: number): Nanos
+  }
 }
 
 export type AccountParts = {
@@ -27,89 +39,85 @@ export type AccountParts = {
   readonly thresholds: readonly number[]
 }
 
-/** A customer whose calls are or were lately in flight, with its sums in memory. */
-export type LiveCustomer = {
-  customer: Customer
-  /** The one that binds; null: none does. */
-  budget: Budget | null
-  readonly main: LiveAccount
-  /** By model, for those that the budget limits by themselves. */
-  readonly models: Map<string, LiveAccount>
-  totalSpent: Nanos
-  /** What was told in this period of thresholds crossed. */
-  told: readonly string[]
-  /** Those of the calls in flight. */
-  readonly reservations: Set<Reservation>
-  /** Calls whose charge is not on disk yet: while there are any, it stays in memory. */
-  unwritten: number
-}
-
-/** What is held for a call in flight, from admission to settlement. */
-export type Reservation = {
-  readonly live: LiveCustomer
-  readonly holds: readonly Hold[]
-  readonly model: string
-  worstCase: Nanos
-  /** That `worstCase` covers, over all choices. */
-  outputTokens: number
-  /** What it may come to; with a prompt that was counted, when somebody had to. */
-  demand: Demand
-  /** Counts the prompt, in place of a bound that was cheap to have; null: it is counted. */
-  counted: ((encode: Encode) => Demand) | null
-}
-
-/** Ids of customers and budgets that an operator changed. */
+/** What an operator changed: ids of customers and of budgets, hashes of keys before and after. */
 export type Changed = {
-  readonly customers: readonly string[]
-  readonly budgets: readonly string[]
+  readonly customers?: readonly string[]
+  readonly budgets?: readonly string[]
+  readonly keys?: readonly { readonly from: string; readonly to: string }[]
 }
-
-/** Customers kept in memory; one more lets go of those that are at rest. */
-const LIVE_MAX = 100_000
 
 /**
- * The accounts of customers in memory, loaded when first needed and let go at rest. They run
- * ahead of the disk by what is queued for it, and never behind: every change goes through here.
+ * The accounts of customers and keys in memory. They run ahead of the disk by what is queued for
+ * it, and never behind: every change goes through here.
  */
 export class Accounts {
   readonly #parts: AccountParts
-  /** By customer id, in the order in which they were loaded. */
-  readonly #live = new Map<string, LiveCustomer>()
-  /** Over all customers, for the gauge. */
+  readonly #customers: LiveOwners<Customer>
+  readonly #keys: LiveOwners<VirtualKey>
+  /** Over all calls in flight, for the gauge. */
   #held = { count: 0, money: ZERO }
 
   constructor(parts: AccountParts) {
     this.#parts = parts
+    const { store, budgetOf, periodOf } = parts
+    this.#customers = new LiveOwners({
+      find: (id) => orNull(store.findCustomer(id), ofCustomer),
+      isSame: (a, b) => a.tab === b.tab,
+      budgetOf,
+      periodOf,
+      spentOnModelSince: ({ tab }, model, since) => store.spentOnModelSince(tab, model, since),
+    })
+    this.#keys = new LiveOwners({
+      find: (hash) => orNull(store.keys.find(hash), ofKey),
+      isSame: (a, b) => a.id === b.id,
+      // The server's default is for customers: a key is limited by what was said of it alone.
+      budgetOf: (assigned) => assigned,
+      periodOf: (budget, now) => (budget === null ? WHOLE_LIFE : periodOf(budget, now)),
+      spentOnModelSince: ({ id }, model, since) => store.keys.spentOnModelSince(id, model, since),
+    })
   }
 
   /** A customer in the periods that hold `now`; null: there is none of that id. */
   find(id: string, now: number): LiveCustomer | null {
-    const known = this.#live.get(id)
-    if (known !== undefined) return this.#current(known, now)
-    const found = this.#parts.store.findCustomer(id)
-    return found === null ? null : this.#keep(id, found, now)
+    return this.#customers.find(id, now)
   }
 
   /** The same, and an unknown one is created. */
   findOrOpen(id: string, now: number): LiveCustomer {
-    const known = this.#live.get(id)
-    if (known !== undefined) return this.#current(known, now)
-    return this.#keep(id, this.#parts.store.findOrOpenCustomer(id), now)
+    const open = (id: string) => ofCustomer(this.#parts.store.findOrOpenCustomer(id))
+    return this.#customers.findOrOpen(id, now, open)
+  }
+
+  /** The key of a hash; null: there is none, or it was deleted. */
+  findKey(hash: string, now: number): LiveKey | null {
+    return this.#keys.find(hash, now)
   }
 
   /**
-   * The accounts that a call of this model is on: the customer's, and the model's if it has one.
+   * The accounts that a call is on: the customer's, the key's, and of each the model's if that is
+   * limited by itself. `mode` is for budgets that say nothing of it.
    */
-  accountsFor(live: LiveCustomer, model: string, now: number): LiveAccount[] {
-    const limits = live.budget?.modelMaxBudget?.[model]
-    if (limits === undefined) return [live.main]
-    return [live.main, live.models.get(model) ?? this.#openModel(live, model, now)]
+  placesOf(
+    { customer, key }: Owners,
+    about: { readonly model: string; readonly mode: BudgetMode; readonly now: number },
+  ): Place[] {
+    const { model, now } = about
+    const places: Place[] = []
+    const add = (owner: LiveOwner, accounts: Place['on'][]) => {
+      const mode = owner.budget?.mode ?? about.mode
+      for (const on of accounts) places.push({ owner, on, mode })
+    }
+    if (customer !== null) add(customer, this.#customers.accountsFor(customer, model, now))
+    if (key !== null) add(key, this.#keys.accountsFor(key, model, now))
+    return places
   }
 
   /** Makes a reservation known whose money is held already. */
   add(reservation: Reservation) {
-    reservation.live.reservations.add(reservation)
-    reservation.live.unwritten++
+    for (const owner of ownersOf(reservation)) {
+      owner.reservations.add(reservation)
+      owner.unwritten++
+    }
     this.#held.count++
     this.#held.money = plus(this.#held.money, reservation.worstCase)
   }
@@ -117,12 +125,14 @@ export class Accounts {
   /** Holds another amount for a call: less always, more only as far as each account covers it. */
   resize(reservation: Reservation, worstCase: Nanos): boolean {
     const more = (worstCase - reservation.worstCase) as Nanos
-    for (const { on } of reservation.holds) {
+    for (const { on, mode } of reservation.holds) {
       const { limit, spent, held } = on.account
-      if (more > 0 && limit !== null && spent + held + more > limit) return false
+      const isKept = mode === 'strict' && limit !== null
+      if (more > 0 && isKept && spent + held + more > limit) return false
     }
-    for (const { on } of reservation.holds) {
-      on.account = { ...on.account, held: plus(on.account.held, more) }
+    for (const hold of reservation.holds) {
+      const { account } = hold.on
+      hold.on.account = { ...account, held: plus(account.held, heldOn(hold, more)) }
     }
     this.#held.money = plus(this.#held.money, more)
     reservation.worstCase = worstCase
@@ -131,67 +141,76 @@ export class Accounts {
 
   /** Replaces a call's hold by its charge. `written` is to be called when that is on disk. */
   settle(reservation: Reservation | null, row: LedgerRow, tokens: number): Settlement {
-    if (reservation === null) return { row, after: null }
-    const { live, holds, worstCase } = reservation
-    this.#current(live, row.settledAt)
-    for (const { on, rate } of holds) {
-      settleOn(on, { held: worstCase, charge: row.charge })
-      rate?.window.settle(rate.hold, tokens)
+    if (reservation === null) return { row, after: null, key: null }
+    const { customer, key, holds, worstCase, model } = reservation
+    if (customer !== null) this.#customers.current(customer, row.settledAt)
+    if (key !== null) this.#keys.current(key, row.settledAt)
+    for (const hold of holds) {
+      settleOn(hold.on, { held: heldOn(hold, worstCase), charge: row.charge })
+      hold.rate?.window.settle(hold.rate.hold, tokens)
     }
-    live.reservations.delete(reservation)
+    for (const owner of ownersOf(reservation)) {
+      // A limit of the model that was set while the call was in flight counts it as well.
+      const late = owner.models.get(model)
+      if (late !== undefined && holds.every(({ on }) => on !== late)) {
+        settleOn(late, { held: ZERO, charge: row.charge })
+      }
+      owner.reservations.delete(reservation)
+      owner.totalSpent = plus(owner.totalSpent, row.charge)
+    }
     this.#held.count--
     this.#held.money = (this.#held.money - worstCase) as Nanos
-    return this.#booked(
-      live,
+    return {
       row,
-      holds.map(({ on }) => on),
-    )
+      after: customer === null ? null : this.#after(customer, row),
+      key: key === null ? null : settledKey(key),
+    }
   }
 
-  /** Books the charge of a call of an earlier process, for which nothing is held any more. */
+  /**
+   * Books the charge of a call of an earlier process, for which nothing is held any more. Before
+   * the first call no key is in memory, so only the disk need know what its key was charged.
+   */
   book(row: LedgerRow): { readonly settlement: Settlement; readonly budget: Budget | null } {
     const live = row.customerId === null ? null : this.find(row.customerId, row.settledAt)
-    if (live === null || live.customer.tab !== row.tab) {
-      return { settlement: { row, after: null }, budget: null }
+    if (live === null || live.self.tab !== row.tab) {
+      return { settlement: { row, after: null, key: null }, budget: null }
     }
     settleOn(live.main, { held: ZERO, charge: row.charge })
-    return { settlement: this.#booked(live, row, [live.main]), budget: live.budget }
+    live.totalSpent = plus(live.totalSpent, row.charge)
+    return { settlement: { row, after: this.#after(live, row), key: null }, budget: live.budget }
   }
 
   written(reservation: Reservation | null) {
-    if (reservation !== null) reservation.live.unwritten--
+    if (reservation !== null) for (const owner of ownersOf(reservation)) owner.unwritten--
   }
 
   /** What is held for a customer's calls in flight. */
   held(id: string): Nanos {
-    return this.#live.get(id)?.main.account.held ?? ZERO
+    return this.#customers.held(id) ?? ZERO
   }
 
-  /** Reservations of all customers, and the money in them; both zero when nothing is in flight. */
+  /** What is held for the calls in flight with a key, by its hash. */
+  heldWithKey(hash: string): Nanos {
+    return this.#keys.held(hash) ?? ZERO
+  }
+
+  /** Reservations of all calls, and the money in them; both zero when nothing is in flight. */
   heldInAll(): { readonly count: number; readonly money: Nanos } {
     return this.#held
   }
 
   /** To be called in the same breath as a commit that changed these: memory follows the disk. */
-  changed(what: Changed, now: number) {
-    for (const id of what.customers) this.#reload(id, now)
-    const defaultId = this.#parts.budgetOf(null)?.id
-    for (const id of what.budgets) {
-      for (const [customerId, { customer, budget }] of this.#live) {
-        const isOn = customer.budgetId === id || budget?.id === id
-        if (isOn || (budget === null && id === defaultId)) this.#reload(customerId, now)
-      }
+  changed({ customers = [], budgets = [], keys = [] }: Changed, now: number) {
+    for (const id of customers) this.#customers.reload(id, now)
+    for (const { from, to } of keys) {
+      this.#keys.rename(from, to)
+      this.#keys.reload(to, now)
     }
-  }
-
-  #booked(live: LiveCustomer, row: LedgerRow, on: readonly LiveAccount[]): Settlement {
-    // A limit of the model that was set while the call was in flight counts it as well.
-    const late = live.models.get(row.model)
-    if (late !== undefined && !on.includes(late)) {
-      settleOn(late, { held: ZERO, charge: row.charge })
+    for (const id of budgets) {
+      this.#customers.reloadOn(id, now)
+      this.#keys.reloadOn(id, now)
     }
-    live.totalSpent = plus(live.totalSpent, row.charge)
-    return { row, after: this.#after(live, row) }
   }
 
   #after(live: LiveCustomer, row: LedgerRow): Settlement['after'] {
@@ -216,90 +235,16 @@ export class Accounts {
       told: crossed.map(({ name }) => name),
     }
   }
-
-  #keep(id: string, found: BudgetedCustomer, now: number): LiveCustomer {
-    const { customer } = found
-    const budget = this.#parts.budgetOf(found.budget)
-    const live: LiveCustomer = {
-      customer,
-      budget,
-      main: openLive({
-        limit: budget?.maxBudget ?? null,
-        limits: budget ?? NO_LIMITS,
-        period: this.#parts.periodOf(budget, now),
-        spent: customer.spent,
-      }),
-      models: new Map(),
-      totalSpent: customer.totalSpent,
-      told: customer.told,
-      reservations: new Set(),
-      unwritten: 0,
-    }
-    if (this.#live.size >= LIVE_MAX) this.#letGo()
-    this.#live.set(id, live)
-    return live
-  }
-
-  #openModel(live: LiveCustomer, model: string, now: number): LiveAccount {
-    const account = openLive(this.#modelState(live, model, now))
-    live.models.set(model, account)
-    return account
-  }
-
-  /** Where a customer stands on a model; a model without limits of its own is not limited. */
-  #modelState({ customer, budget }: LiveCustomer, model: string, now: number) {
-    const own = budget?.modelMaxBudget?.[model]
-    const period = this.#modelPeriod({ budget }, model, now)
-    return {
-      limit: own?.maxBudget ?? null,
-      limits: { ...NO_LIMITS, rpmLimit: own?.rpmLimit ?? null, tpmLimit: own?.tpmLimit ?? null },
-      period,
-      spent: this.#parts.store.spentOnModelSince(customer.tab, model, period.start),
-    }
-  }
-
-  /** Without a look at the disk, which may fail: settlements need it. */
-  #modelPeriod({ budget }: Pick<LiveCustomer, 'budget'>, model: string, now: number): Period {
-    if (budget === null) return this.#parts.periodOf(null, now)
-    const duration = budget.modelMaxBudget?.[model]?.duration ?? null
-    return this.#parts.periodOf({ ...budget, duration, resetAt: null }, now)
-  }
-
-  #reload(id: string, now: number) {
-    const live = this.#live.get(id)
-    if (live === undefined) return
-    const fresh = this.#parts.store.findCustomer(id)
-    // Deleted, or deleted and created again: calls in flight settle on the old tab they hold.
-    if (fresh === null || fresh.customer.tab !== live.customer.tab) {
-      this.#live.delete(id)
-      return
-    }
-    const { customer } = fresh
-    const budget = this.#parts.budgetOf(fresh.budget)
-    Object.assign(live, { customer, budget, totalSpent: customer.totalSpent, told: customer.told })
-    refresh(live.main, {
-      limit: budget?.maxBudget ?? null,
-      limits: budget ?? NO_LIMITS,
-      period: this.#parts.periodOf(budget, now),
-      spent: customer.spent,
-    })
-    for (const [model, account] of live.models) refresh(account, this.#modelState(live, model, now))
-  }
-
-  #current(live: LiveCustomer, now: number): LiveCustomer {
-    const { budget, main } = live
-    if (roll(main, now, (at) => this.#parts.periodOf(budget, at))) live.told = []
-    for (const [model, account] of live.models) {
-      roll(account, now, (at) => this.#modelPeriod(live, model, at))
-    }
-    return live
-  }
-
-  #letGo() {
-    let looked = 0
-    for (const [id, live] of this.#live) {
-      if (live.unwritten === 0) this.#live.delete(id)
-      if (++looked >= LIVE_MAX / 10) return
-    }
-  }
 }
+
+const settledKey = ({ self: { hash, alias }, main }: LiveKey) => ({
+  hash,
+  alias,
+  periodStart: main.period.start,
+})
+
+const ofCustomer = ({ customer, budget }: BudgetedCustomer) => ({ self: customer, budget })
+const ofKey = ({ key, budget }: BudgetedKey) => ({ self: key, budget })
+
+const orNull = <From, To>(found: From | null, make: (found: From) => To): To | null =>
+  found === null ? null : make(found)

@@ -1,9 +1,20 @@
 import type { BudgetRules } from '../config/config.ts'
 import { Refusal } from '../errors.ts'
+import type { VirtualKey } from '../ledger/key.ts'
 import type { Encode } from '../metering/tokens.ts'
-import type { Accounts, LiveCustomer, Reservation } from './accounts.ts'
+import type { Accounts } from './accounts.ts'
 import { demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
+import { requireModel, requireUsable, unknownKey } from './key-access.ts'
+import {
+  type LiveCustomer,
+  type LiveKey,
+  type LiveOwner,
+  nameOf,
+  type Owners,
+  ownersOf,
+  type Reservation,
+} from './live-owner.ts'
 import { overBudget, overRate } from './refusals.ts'
 import { type Reserved, reserve, tighten } from './reserve.ts'
 
@@ -21,47 +32,46 @@ export type Admission = {
 /** A call that asks to be sent. */
 export type Applicant = {
   readonly customerId: string | null
+  /** Null: it came with the master key. */
+  readonly key: VirtualKey | null
   readonly deployment: Deployment
   readonly json: Readonly<Record<string, unknown>>
   readonly bodyBytes: number
 }
 
 export type Admitted = {
-  /** Null: the call names no customer. */
+  /** Null: the call names no customer, and came with the master key. */
   readonly reservation: Reservation | null
   /** To be sent upstream as the most tokens of each choice; null: as the client has it. */
   readonly cap: number | null
 }
 
 /**
- * The checks before a call is sent, and its place on the customer's accounts. Throws the refusal
- * of the first check that says no; then nothing is held.
+ * The checks before a call is sent, and its place on the accounts of its customer and its key.
+ * Throws the refusal of the first check that says no; then nothing is held.
  */
 export async function admit(call: Applicant, gate: Admission): Promise<Admitted> {
   requireHealth(gate)
-  if (call.customerId === null) {
-    if (gate.rules.requireCustomer) throw noCustomer()
-    return { reservation: null, cap: null }
-  }
+  if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
+  if (call.customerId === null && call.key === null) return { reservation: null, cap: null }
   const { demand, counted } = demandOf(call, call.deployment)
   const model = call.deployment.modelName
 
-  const attempt = (exact: Encode | null): { live: LiveCustomer; reserved: Reserved } => {
+  const attempt = (exact: Encode | null): Reserved => {
     const now = gate.now()
-    const live = customerOf(call.customerId!, gate, now)
-    refuseBlocked(live)
-    refuseModel(live, model)
-    refuseUnpriced(live, call.deployment, gate.rules)
-    if (exact !== null) tighten(gate.accounts, live, exact)
-    const reserved = reserve(
+    const owners = ownersFor(call, gate, now)
+    for (const owner of ownersOf(owners)) {
+      refuseUnpriced(owner, call.deployment, gate.rules)
+      if (exact !== null) tighten(gate.accounts, owner, exact)
+    }
+    return reserve(
       gate.accounts,
       {
-        live,
-        on: gate.accounts.accountsFor(live, model, now),
+        ...owners,
+        places: gate.accounts.placesOf(owners, { model, mode: gate.rules.mode, now }),
         model,
         demand: exact === null ? demand : counted(exact),
         counted: exact === null ? counted : null,
-        mode: live.budget?.mode ?? gate.rules.mode,
         now,
       },
       {
@@ -70,19 +80,38 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
         outputTokensMaxDefault: gate.rules.outputTokensMaxDefault,
       },
     )
-    return { live, reserved }
   }
 
-  let { live, reserved } = attempt(null)
+  let reserved = attempt(null)
   if (reserved.kind !== 'held') {
     // The bound on the prompt was cheap. Before somebody is refused or capped, it is counted.
     const encode = await gate.tokenizerFor(call.deployment.upstreamModel)
     requireHealth(gate)
-    ;({ live, reserved } = attempt(encode))
+    reserved = attempt(encode)
   }
   if (reserved.kind === 'held') return reserved
-  if (reserved.kind === 'by minute') throw overRate(live, reserved.refusal)
-  throw overBudget(live, reserved, { status: gate.budgetExceededStatus, now: gate.now() })
+  if (reserved.kind === 'by minute') throw overRate(reserved.at, reserved.refusal)
+  throw overBudget(reserved, { status: gate.budgetExceededStatus, now: gate.now() })
+}
+
+/** Whom the call is held on, once each has been asked whether it may be made at all. */
+function ownersFor(call: Applicant, gate: Admission, now: number): Owners {
+  const model = call.deployment.modelName
+  const key = call.key === null ? null : keyOf(call.key, gate, now)
+  if (key !== null) requireModel(key, model)
+  if (call.customerId === null) return { customer: null, key }
+  const customer = customerOf(call.customerId, gate, now)
+  refuseBlocked(customer)
+  refuseModel(customer, model)
+  return { customer, key }
+}
+
+/** The key as it is now: much can have happened to it while the body of the call came in. */
+function keyOf({ hash }: VirtualKey, { accounts }: Admission, now: number): LiveKey {
+  const key = accounts.findKey(hash, now)
+  if (key === null) throw unknownKey()
+  requireUsable(key.self, now)
+  return key
 }
 
 function requireHealth({ isHealthy }: Admission) {
@@ -110,13 +139,13 @@ const noCustomer = () =>
     { param: 'user' },
   )
 
-function refuseBlocked({ customer }: LiveCustomer) {
+function refuseBlocked({ self: customer }: LiveCustomer) {
   if (!customer.blocked) return
   const message = `User not allowed to access. End User=${customer.id} is blocked.`
   throw new Refusal('customer_blocked', message, { param: 'user' })
 }
 
-function refuseModel({ customer, budget }: LiveCustomer, model: string) {
+function refuseModel({ self: customer, budget }: LiveCustomer, model: string) {
   const allowed = budget?.models ?? null
   if (allowed === null || allowed.includes(model)) return
   const list = allowed.length === 0 ? 'none' : allowed.map((name) => `\`${name}\``).join(', ')
@@ -129,16 +158,17 @@ function refuseModel({ customer, budget }: LiveCustomer, model: string) {
 
 /** Without a price a call could not be counted against a budget: it is never free. */
 function refuseUnpriced(
-  { customer, budget }: LiveCustomer,
+  owner: LiveOwner,
   { price, modelName }: Deployment,
   { allowUnpriced }: BudgetRules,
 ) {
   if (price !== null || allowUnpriced) return
+  const { budget } = owner
   const own = budget?.modelMaxBudget?.[modelName]
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
   throw new Refusal(
     'model_not_priced',
-    `Model \`${modelName}\` has no price, and End User=${customer.id} has a budget. ` +
+    `Model \`${modelName}\` has no price, and ${nameOf(owner)} has a budget. ` +
       'Add `input_cost_per_token` and `output_cost_per_token` under its `litellm_params` in the ' +
       'config.',
     { param: 'model' },

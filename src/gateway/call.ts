@@ -1,9 +1,9 @@
 import { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
+import type { VirtualKey } from '../ledger/key.ts'
 import type { KeptAnswer, OpenCall, Repeat } from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { logError } from '../log.ts'
-import type { Reservation } from './accounts.ts'
 import { type Admission, admit } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
@@ -16,7 +16,9 @@ import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
 import { type IdentifyRules, identify } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
+import { mayCall } from './key-access.ts'
 import { rateHeaders } from './live-account.ts'
+import type { Reservation } from './live-owner.ts'
 import {
   LEFT_BEFORE,
   LEFT_WAITING,
@@ -37,6 +39,8 @@ export type Call = {
   readonly path: string
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer>
+  /** What it came with; null: the master key. */
+  readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
   readonly signal: AbortSignal
 }
@@ -73,21 +77,30 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const members = membersOf(text)
   refuseDuplicates(members)
   const asked = readStreaming(json)
-  const customerId = identify({ headers: call.headers, json }, gateway.identifyRules)
+  const named = () => identify({ headers: call.headers, json }, gateway.identifyRules)
+  const customerId = call.key?.customerId ?? named()
   const known = customerId === null ? null : gateway.accounts.find(customerId, startedAt)
-  const { allowedModelRegion = null, defaultModel = null } = known?.customer ?? {}
-  const deployment = gateway.deployments.choose(modelOf(json, defaultModel), allowedModelRegion)
-  const repeat = gateway.idempotency.begin({ ...call, customerId, now: startedAt })
+  const { allowedModelRegion = null, defaultModel = null } = known?.self ?? {}
+  const isListed = (model: string) =>
+    call.key === null || mayCall(gateway.accounts, call.key, model, startedAt)
+  const model = modelOf(json, defaultModel)
+  const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
+  const repeat = gateway.idempotency.begin({
+    ...call,
+    customerId,
+    keyId: call.key?.id ?? null,
+    now: startedAt,
+  })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const applicant = { customerId, deployment, json, bodyBytes: call.body.length }
+  const applicant = { customerId, key: call.key, deployment, json, bodyBytes: call.body.length }
   const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
     gateway.idempotency.end(repeat)
     throw refusal
   })
 
-  const customer = reservation?.live.customer ?? null
-  const { modelName: model } = deployment
-  const metered: MeteredCall = { id: call.id, customer, model, deployment, json, startedAt }
+  const customer = reservation?.customer?.self ?? null
+  const keyId = reservation?.key?.self.id ?? null
+  const metered: MeteredCall = { id: call.id, customer, keyId, model, deployment, json, startedAt }
   gateway.open(openCallOf(metered, repeat))
   const abort = new AbortController()
   const watch = new Watch(deployment, abort, gateway.isReachable)
@@ -157,7 +170,7 @@ function settleOnce(
     })
     const settlement = gateway.accounts.settle(reservation, row, tokens)
     const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
-    await gateway.commit(settlement, reservation?.live.budget ?? null, answer)
+    await gateway.commit(settlement, reservation?.customer?.budget ?? null, answer)
     gateway.accounts.written(reservation)
     return settlement
   }
@@ -185,12 +198,13 @@ function keptAnswer(
 function guardOf(
   reservation: Reservation | null,
   deployment: Deployment,
-  { accounts, rules, tokenizerFor }: Gateway,
+  { accounts, tokenizerFor }: Gateway,
 ): Guard | null {
   if (reservation === null) return null
-  const isLimited = reservation.holds.some(({ on }) => on.account.limit !== null)
-  const mode = reservation.live.budget?.mode ?? rules.mode
-  if (!isLimited || mode !== 'strict') return null
+  const isKept = reservation.holds.some(
+    ({ on, mode }) => on.account.limit !== null && mode === 'strict',
+  )
+  if (!isKept) return null
   const encode = () => tokenizerFor(deployment.upstreamModel)
   return new Guard({ reservation, accounts, encode })
 }

@@ -5,6 +5,12 @@ import type { MeteredCall } from './settle.ts'
 /** How old what is written down of a stream may be, milliseconds. */
 const EVERY_MS = 1_000
 
+/**
+ * How old a stream is when its tokenizer is loaded, milliseconds: half a second of work, which the
+ * first checkpoint of a process shall not wait for.
+ */
+const LOAD_AFTER_MS = 400
+
 /** How often it is looked which streams are due, milliseconds. */
 const LOOK_MS = 100
 
@@ -59,7 +65,10 @@ export class Checkpoints {
     while (this.#streams.size > 0) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       for (const stream of this.#streams) {
-        if (performance.now() < stream.dueAt) continue
+        const now = performance.now()
+        const { upstreamModel } = stream.call.deployment
+        if (now > stream.dueAt - EVERY_MS + LOAD_AFTER_MS) void this.#tokenizerFor(upstreamModel)
+        if (now < stream.dueAt) continue
         try {
           await this.#checkpoint(stream)
         } catch (error) {

@@ -51,13 +51,19 @@ export class Deployments {
 
   /**
    * The deployment whose turn it is, of those in the region if one is asked for. Throws
-   * `model_not_found`, naming the nearest served model, and `model_not_allowed` when none is there.
+   * `model_not_found`, naming the nearest of the served models that the caller may see, and
+   * `model_not_allowed` when none is there.
    */
-  choose(model: string, region: string | null): Deployment {
+  choose(
+    model: string,
+    region: string | null,
+    isListed: (model: string) => boolean = () => true,
+  ): Deployment {
     const turn = this.#byModel.get(model)
     if (turn === undefined) {
-      const near = nearest(model, this.#byModel.keys())
-      const hint = near === null ? this.#served() : `Did you mean \`${near}\`?`
+      const listed = this.models().filter(isListed)
+      const near = nearest(model, listed)
+      const hint = near === null ? served(listed) : `Did you mean \`${near}\`?`
       throw new Refusal('model_not_found', `The model \`${model}\` is not served here. ${hint}`, {
         param: 'model',
       })
@@ -74,10 +80,9 @@ export class Deployments {
       { param: 'model' },
     )
   }
+}
 
-  #served(): string {
-    const names = this.models()
-    const shown = names.slice(0, 10).map((name) => `\`${name}\``)
-    return `Served: ${shown.join(', ')}${names.length > shown.length ? ', …' : ''}.`
-  }
+function served(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => `\`${name}\``)
+  return `Served: ${shown.join(', ')}${names.length > shown.length ? ', …' : ''}.`
 }

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { countText, type Encode } from '../metering/tokens.ts'
-import type { Accounts, Reservation } from './accounts.ts'
+import type { Accounts } from './accounts.ts'
+import type { Reservation } from './live-owner.ts'
 import { worstCaseOf } from './reserve.ts'
 
 /** How much more is held, as a share of what was, when a stream outgrows its reservation. */

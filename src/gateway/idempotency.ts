@@ -35,6 +35,8 @@ export class Idempotency {
     readonly body: Uint8Array
     readonly path: string
     readonly customerId: string | null
+    /** `VirtualKey.id`; null: the master key. Who has another key gets nobody's answers. */
+    readonly keyId: number | null
     readonly now: number
   }): Repeat | KeptAnswer | null {
     const key = call.headers.get('idempotency-key')
@@ -44,7 +46,7 @@ export class Idempotency {
       throw new Refusal('invalid_request', message, { param: 'Idempotency-Key' })
     }
     const repeat = {
-      scope: digest([call.customerId === null ? '0' : `1${call.customerId}`, key]),
+      scope: digest([String(call.keyId), JSON.stringify(call.customerId), key]),
       request: digest([call.path, call.body]),
     }
     const known = this.#answers.find(repeat.scope, call.now)
@@ -96,7 +98,7 @@ const anotherRequest = () =>
 function refuseUnkept({ callId }: KeptAnswer): never {
   throw new Refusal(
     'idempotency_conflict',
-    `The call with this \`Idempotency-Key\` was charged as ${callId}, and its answer is not kept: ` +
+    `The call with this key was charged as ${callId}, and its answer is not kept: ` +
       'streams are not, nor what did not come to its end. For another answer use a new key.',
     { param: 'Idempotency-Key', headers: NEVER },
   )

@@ -1,4 +1,5 @@
 import { type Account, headroom, openAccount, reserve, settle } from '../ledger/account.ts'
+import type { BudgetMode } from '../ledger/budget.ts'
 import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import {
@@ -10,7 +11,7 @@ import {
   rateLimitHeaders,
 } from '../ledger/ratelimit.ts'
 
-/** A limit of a budget as it binds one customer now, or one model of one customer. */
+/** A limit of a budget as it binds a customer or a key now, or one model of either. */
 export type LiveAccount = {
   limits: RateLimits
   period: Period
@@ -22,9 +23,15 @@ export type LiveAccount = {
 /** A call's place on one account. */
 export type Hold = {
   readonly on: LiveAccount
+  /** How the account was kept when the call was admitted. */
+  readonly mode: BudgetMode
   /** Null: no limit by the minute. */
   readonly rate: { readonly window: RateWindow; readonly hold: RateHold } | null
 }
+
+/** What is held on an account of what a call holds. In `soft`, LiteLLM's way, that is nothing. */
+export const heldOn = ({ mode }: Hold, worstCase: Nanos): Nanos =>
+  mode === 'soft' ? ZERO : worstCase
 
 export const openLive = (of: {
   readonly limit: Nanos | null
@@ -57,14 +64,14 @@ export const moneyLeft = (live: LiveAccount): Nanos | null => headroom(live.acco
 
 /** Counts a call by the minute, or says which limit refuses it; then nothing is counted. */
 export function admitByMinute(
-  live: LiveAccount,
+  { on, mode }: Pick<Hold, 'on' | 'mode'>,
   call: { readonly now: number; readonly tokens: number },
 ): { readonly hold: Hold } | { readonly refusal: RateRefusal } {
-  const window = windowOf(live)
-  if (window === null) return { hold: { on: live, rate: null } }
-  const admitted = window.admit(live.limits, call)
+  const window = windowOf(on)
+  if (window === null) return { hold: { on, mode, rate: null } }
+  const admitted = window.admit(on.limits, call)
   if (admitted.refused !== null) return { refusal: admitted }
-  return { hold: { on: live, rate: { window, hold: admitted } } }
+  return { hold: { on, mode, rate: { window, hold: admitted } } }
 }
 
 /** Undoes `admitByMinute`, for a call that was refused after all. */
@@ -104,11 +111,13 @@ function windowOf(live: LiveAccount): RateWindow | null {
   return live.window
 }
 
-/** What OpenAI clients read of their limits by the minute: those of the customer as a whole. */
+/** What OpenAI clients read of their limits by the minute: the customer's, or else the key's. */
 export function rateHeaders(
   { holds }: { readonly holds: readonly Hold[] },
   now: number,
 ): Record<string, string> {
-  const { on, rate } = holds[0]!
-  return rate === null ? {} : rateLimitHeaders(rate.window.remaining(on.limits, now))
+  for (const { on, rate } of holds) {
+    if (rate !== null) return rateLimitHeaders(rate.window.remaining(on.limits, now))
+  }
+  return {}
 }

@@ -1,8 +1,7 @@
 import { Refusal } from '../errors.ts'
 import { dollarsText, type Nanos, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
-import type { LiveCustomer } from './accounts.ts'
-import type { LiveAccount } from './live-account.ts'
+import { isKey, type LiveOwner, nameOf, type Place } from './live-owner.ts'
 
 /** How long to wait for calls in flight to end, seconds: nobody knows better. */
 const HELD_SECONDS = 2
@@ -15,12 +14,11 @@ const RESET_SECONDS_MAX = 24 * 3_600
  * when the budget resets. `Retry-After` where waiting can help, for what is held or for the reset.
  */
 export function overBudget(
-  { customer }: LiveCustomer,
-  { on, least }: { readonly on: LiveAccount; readonly least: Nanos },
+  { at, least }: { readonly at: Place; readonly least: Nanos },
   about: { readonly status: number; readonly now: number },
 ): Refusal {
-  const { spent, held, limit } = on.account
-  const { end } = on.period
+  const { spent, held, limit } = at.on.account
+  const { end } = at.on.period
   const resets =
     end === null
       ? 'the budget does not reset by itself'
@@ -28,12 +26,17 @@ export function overBudget(
   const waits = (limit ?? ZERO) - spent >= Math.max(least, 1)
   return new Refusal(
     'budget_exceeded',
-    `ExceededBudget: End User=${customer.id} over budget. ` +
-      `Spend=${dollarsText(spent)}, Budget=${dollarsText(limit ?? ZERO)}. ` +
+    `${exceeded(at.owner, dollarsText(spent), dollarsText(limit ?? ZERO))}. ` +
       `Held for calls in flight: ${dollarsText(held)}; ${resets}.`,
     { status: about.status, headers: waits ? retrySoon() : retryAtReset(end, about.now) },
   )
 }
+
+/** LiteLLM has another sentence for keys than for customers. */
+const exceeded = (owner: LiveOwner, spent: string, limit: string): string =>
+  isKey(owner)
+    ? `Budget has been exceeded! ${nameOf(owner)} Current cost: ${spent}, Max budget: ${limit}`
+    : `ExceededBudget: ${nameOf(owner)} over budget. Spend=${spent}, Budget=${limit}`
 
 /** What is held stands in the way, and will be given back: the official clients try again. */
 const retrySoon = () => ({ 'retry-after': String(HELD_SECONDS), 'x-should-retry': 'true' })
@@ -53,7 +56,7 @@ const LIMITS = {
 } as const
 
 /** Which limit, its value, and when to come back. */
-export function overRate({ customer }: LiveCustomer, refusal: RateRefusal): Refusal {
+export function overRate({ owner }: Place, refusal: RateRefusal): Refusal {
   const { refused, limit, remaining, retryAfterMs } = refusal
   const whenever = refused === 'parallel' ? 'when one of them has ended' : 'never for this call'
   const seconds = retryAfterMs === null ? null : Math.ceil(retryAfterMs / 1_000)
@@ -69,7 +72,7 @@ export function overRate({ customer }: LiveCustomer, refusal: RateRefusal): Refu
         }
   return new Refusal(
     'rate_limited',
-    `End User=${customer.id} is over its limit of ${limit} ${LIMITS[refused]}, ` +
+    `${nameOf(owner)} is over its limit of ${limit} ${LIMITS[refused]}, ` +
       `${remaining} left. ${retry}.`,
     {
       headers: {

@@ -1,4 +1,3 @@
-import type { BudgetMode } from '../ledger/budget.ts'
 import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
 import type { Encode } from '../metering/tokens.ts'
@@ -11,37 +10,35 @@ import {
   wholeSize,
   worstCase,
 } from '../metering/worst-case.ts'
-import type { Accounts, LiveCustomer, Reservation } from './accounts.ts'
+import type { Accounts } from './accounts.ts'
 import {
   admitByMinute,
   type Hold,
+  heldOn,
   holdAnyway,
   holdMoney,
-  type LiveAccount,
   moneyLeft,
   tokensLeft,
   withdraw,
 } from './live-account.ts'
+import type { LiveOwner, Owners, Place, Reservation } from './live-owner.ts'
 
-/** A call that asks for its place on its customer's accounts. */
-export type Request = {
-  readonly live: LiveCustomer
-  /** The customer's, and the model's if that is limited by itself. */
-  readonly on: readonly LiveAccount[]
+/** A call that asks for its place on the accounts of its customer and its key. */
+export type Request = Owners & {
+  readonly places: readonly Place[]
   readonly model: string
   readonly demand: Demand
   /** The same demand with its prompt counted; null: `demand` is that already. */
   readonly counted: ((encode: Encode) => Demand) | null
-  readonly mode: BudgetMode
   readonly now: number
 }
 
 /** What came of it. */
 export type Reserved =
   | { readonly kind: 'held'; readonly reservation: Reservation; readonly cap: number | null }
-  /** It does not fit; `on` is the account that has least left. Nothing is held. */
-  | { readonly kind: 'over'; readonly on: LiveAccount; readonly least: Nanos }
-  | { readonly kind: 'by minute'; readonly refusal: RateRefusal }
+  /** It does not fit; `at` is where. Nothing is held. */
+  | { readonly kind: 'over'; readonly at: Place; readonly least: Nanos }
+  | { readonly kind: 'by minute'; readonly at: Place; readonly refusal: RateRefusal }
 
 /**
  * Checks and holds in one step: nothing here waits, so between the two no other call can run.
@@ -50,39 +47,39 @@ export type Reserved =
  * cap may come of a bound that was only cheap.
  */
 export function reserve(accounts: Accounts, request: Request, rules: SizeRules): Reserved {
-  const { on, demand, mode, now } = request
-  const used = on.find((account) => isUsedUp(account, mode))
-  if (used !== undefined) return { kind: 'over', on: used, least: ZERO }
-  const room = mode === 'strict' ? roomOf(on, now) : NO_LIMIT
+  const { places, demand, now } = request
+  const used = places.find(isUsedUp)
+  if (used !== undefined) return { kind: 'over', at: used, least: ZERO }
+  const room = roomOf(places.filter(isStrict), now)
   const size =
     request.counted === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
   if (size === null) return tooLarge(request, rules)
 
   const holds: Hold[] = []
-  const tokens = mode === 'strict' ? size.inputTokens + size.outputTokens : demand.inputTokens
-  for (const account of on) {
-    const admitted = admitByMinute(account, { now, tokens })
+  for (const place of places) {
+    const output = isStrict(place) ? size.outputTokens : 0
+    const admitted = admitByMinute(place, { now, tokens: size.inputTokens + output })
     if ('refusal' in admitted) {
       for (const hold of holds) withdraw(hold)
-      return { kind: 'by minute', refusal: admitted.refusal }
+      return { kind: 'by minute', at: place, refusal: admitted.refusal }
     }
     holds.push(admitted.hold)
   }
   const reservation = reservationOf(request, size, holds)
-  for (const account of on) {
-    if (mode !== 'strict') holdAnyway(account, reservation.worstCase)
-    else if (!holdMoney(account, size.worstCase)) throw new RangeError('the room was miscounted')
+  for (const hold of holds) {
+    if (!isStrict(hold)) holdAnyway(hold.on, heldOn(hold, reservation.worstCase))
+    else if (!holdMoney(hold.on, size.worstCase)) throw new RangeError('the room was miscounted')
   }
   accounts.add(reservation)
   return { kind: 'held', reservation, cap: size.cap }
 }
 
 /**
- * Counts the prompts of all the customer's calls in flight that were held by a cheap bound: to be
- * done before anyone is refused or capped because of what is held.
+ * Counts the prompts of all calls in flight of a customer or with a key that were held by a cheap
+ * bound: to be done before anyone is refused or capped because of what is held.
  */
-export function tighten(accounts: Accounts, live: LiveCustomer, encode: Encode) {
-  for (const reservation of live.reservations) {
+export function tighten(accounts: Accounts, owner: LiveOwner, encode: Encode) {
+  for (const reservation of owner.reservations) {
     if (reservation.counted === null) continue
     reservation.demand = reservation.counted(encode)
     reservation.counted = null
@@ -95,18 +92,19 @@ export function tighten(accounts: Accounts, live: LiveCustomer, encode: Encode) 
 export const worstCaseOf = ({ demand }: Reservation, outputTokens: number): Nanos =>
   worstCase({ input: demand.inputTokens, output: outputTokens }, demand.rates)
 
-const NO_LIMIT: Room = { money: null, tokens: null }
+/** Only a strict budget lowers a call's cap, or refuses it for what it may come to. */
+const isStrict = ({ mode }: Pick<Place, 'mode'>): boolean => mode === 'strict'
 
 /** In `finish_last` what is held counts as used, so that only one call can finish over. */
-function isUsedUp({ account }: LiveAccount, mode: BudgetMode): boolean {
-  const { limit, spent, held } = account
+function isUsedUp({ on, mode }: Place): boolean {
+  const { limit, spent, held } = on.account
   return limit !== null && (mode === 'soft' ? spent : spent + held) >= limit
 }
 
 /** What all the accounts have left. */
-function roomOf(on: readonly LiveAccount[], now: number): Room {
-  const money = on.map(moneyLeft).filter((left) => left !== null)
-  const tokens = on.map((account) => tokensLeft(account, now)).filter((left) => left !== null)
+function roomOf(places: readonly Place[], now: number): Room {
+  const money = places.map(({ on }) => moneyLeft(on)).filter((left) => left !== null)
+  const tokens = places.map(({ on }) => tokensLeft(on, now)).filter((left) => left !== null)
   return {
     money: money.length === 0 ? null : nanos(Math.min(...money)),
     tokens: tokens.length === 0 ? null : Math.min(...tokens),
@@ -125,11 +123,11 @@ function wholly(room: Room, demand: Demand, rules: SizeRules): Size | null {
 }
 
 function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Reservation {
-  const { live, model, mode, demand, counted } = request
-  // Soft is LiteLLM's way: nothing is held.
-  const isSoft = mode === 'soft'
+  const { customer, key, model, demand, counted } = request
+  const isSoft = holds.every(({ mode }) => mode === 'soft')
   return {
-    live,
+    customer,
+    key,
     holds,
     model,
     worstCase: isSoft ? ZERO : size.worstCase,
@@ -140,19 +138,20 @@ function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Re
 }
 
 /** Says whether it is the money or the minute that has no room for even the least of the call. */
-function tooLarge({ on, demand, now }: Request, rules: SizeRules): Reserved {
+function tooLarge({ places, demand, now }: Request, rules: SizeRules): Reserved {
+  const strict = places.filter(isStrict)
   const output = Math.min(demand.cap ?? rules.outputTokensMin, rules.outputTokensMin)
   const least = worstCase(
     { input: demand.inputTokens, output: output * demand.choices },
     demand.rates,
   )
-  const short = on.find((account) => (moneyLeft(account) ?? least) < least)
-  if (short !== undefined) return { kind: 'over', on: short, least }
+  const short = strict.find(({ on }) => (moneyLeft(on) ?? least) < least)
+  if (short !== undefined) return { kind: 'over', at: short, least }
   const tokens = demand.inputTokens + output * demand.choices
-  for (const account of on) {
-    const admitted = admitByMinute(account, { now, tokens })
-    if ('refusal' in admitted) return { kind: 'by minute', refusal: admitted.refusal }
+  for (const place of strict) {
+    const admitted = admitByMinute(place, { now, tokens })
+    if ('refusal' in admitted) return { kind: 'by minute', at: place, refusal: admitted.refusal }
     withdraw(admitted.hold)
   }
-  return { kind: 'over', on: on[0]!, least }
+  return { kind: 'over', at: strict[0] ?? places[0]!, least }
 }

@@ -31,6 +31,8 @@ export const LEFT_BEFORE: Ending = { ...LEFT_WAITING, usage: NO_USAGE }
 export type MeteredCall = {
   readonly id: string
   readonly customer: { readonly tab: number; readonly id: string } | null
+  /** `VirtualKey.id`; null: the master key. */
+  readonly keyId: number | null
   readonly model: string
   readonly deployment: Deployment
   /** The call's body. */
@@ -92,6 +94,7 @@ const identityOf = (call: MeteredCall) => ({
   id: call.id,
   tab: call.customer?.tab ?? null,
   customerId: call.customer?.id ?? null,
+  keyId: call.keyId,
   model: call.model,
   deployment: call.deployment.id,
   price: call.deployment.priceSnapshot ?? UNPRICED,

@@ -1,18 +1,54 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { Refusal } from '../errors.ts'
+import { requireUsable, unknownKey } from '../gateway/key-access.ts'
+import type { VirtualKey } from '../ledger/key.ts'
+import { FailedAttempts } from './failed-attempts.ts'
+import { digestOf } from './secret.ts'
 
-/** SHA-256 of a key: of equal length whatever the key's, as the constant-time comparison needs. */
-export const digestOf = (key: string): Uint8Array => createHash('sha256').update(key).digest()
+/** Who asks, by the key that the request brings. */
+export type Caller = 'master' | VirtualKey
+
+export type Authenticate = (request: Request) => Caller
+
+export type AuthParts = {
+  readonly masterKey: string
+  /** The virtual key with this SHA-256, in hexadecimal; null: there is none. */
+  findKey(hash: string): VirtualKey | null
+  /** Wrong keys in a minute from one address that are answered as such; 0: any number. */
+  readonly failedAuthLimit: number
+  /** Null: the runtime does not say. */
+  addressOf(request: Request): string | null
+  now(): number
+}
 
 /**
- * Throws `unauthorized` unless the headers carry the key of this digest, in any of the places where
- * OpenAI's, Anthropic's and Azure's clients send one. The answer says whether it was missing or
- * wrong, and shows nothing of it: error messages end up in logs.
+ * Makes the function that says who asks, by a key in any of the places where OpenAI's, Anthropic's
+ * and Azure's clients send one. It throws `unauthorized`, `expired_key`, and `rate_limited` when
+ * too many wrong keys came from the same address. No refusal shows anything of the key that was
+ * sent: error messages end up in logs.
  */
-export function requireMasterKey(headers: Headers, keyDigest: Uint8Array) {
-  const key = presentedKey(headers)
-  if (key === null) throw MISSING_KEY()
-  if (!timingSafeEqual(digestOf(key), keyDigest)) throw WRONG_KEY()
+export function authenticator(parts: AuthParts): Authenticate {
+  const masterDigest = digestOf(parts.masterKey)
+  const failed = new FailedAttempts(parts.failedAuthLimit)
+
+  const refuse = (request: Request, refusal: Refusal): never => {
+    const waitMs = failed.waitMs(parts.addressOf(request), parts.now())
+    throw waitMs === null ? refusal : tooManyAttempts(waitMs)
+  }
+  return (request) => {
+    const secret = presentedKey(request.headers)
+    if (secret === null) return refuse(request, MISSING_KEY())
+    const digest = digestOf(secret)
+    if (timingSafeEqual(digest, masterDigest)) return 'master'
+    // Found by its hash: how long that takes says nothing of the secret.
+    const key = parts.findKey(digest.toString('hex'))
+    if (key === null) {
+      failed.add(parts.addressOf(request), parts.now())
+      return refuse(request, unknownKey())
+    }
+    requireUsable(key, parts.now())
+    return key
+  }
 }
 
 const BEARER = /^bearer( +|$)/i
@@ -24,16 +60,19 @@ function presentedKey(headers: Headers): string | null {
   return key || null
 }
 
-const CHALLENGE = { 'www-authenticate': 'Bearer' }
-
 export const MISSING_KEY = () =>
   new Refusal(
     'unauthorized',
-    'No API key was sent. Send the master key as "Authorization: Bearer KEY" or "x-api-key: KEY".',
-    { headers: CHALLENGE },
+    'No API key was sent. Send one as "Authorization: Bearer KEY" or "x-api-key: KEY".',
+    { headers: { 'www-authenticate': 'Bearer' } },
   )
 
-const WRONG_KEY = () =>
-  new Refusal('unauthorized', 'The API key is not valid: it is not the master key.', {
-    headers: CHALLENGE,
-  })
+function tooManyAttempts(waitMs: number): Refusal {
+  const seconds = Math.ceil(waitMs / 1_000)
+  return new Refusal(
+    'rate_limited',
+    `Too many wrong API keys from your address. Try again in ${seconds} s, or send a right one.`,
+    // The official clients repeat a 429 by themselves, and a wrong key stays wrong.
+    { headers: { 'retry-after': String(seconds), 'x-should-retry': 'false' } },
+  )
+}

@@ -26,7 +26,7 @@ export type BudgetStore = {
   }): Promise<Budget>
   /** Throws `not_found`. */
   updateBudget(id: string, limits: Partial<Limits>, updatedBy: string): Promise<Budget>
-  /** Throws `not_found`, and `in_use` while customers are on it unless `force`. */
+  /** Throws `not_found`, and `in_use` while customers or keys are on it unless `force`. */
   deleteBudget(id: string, force: boolean): Promise<Budget>
 }
 
@@ -81,7 +81,8 @@ const BudgetDelete = checked(
       id: Id(about),
       force: Type.Optional(
         Type.Boolean({
-          description: 'Delete it although customers are on it: they are left without a budget.',
+          description:
+            'Delete it although customers or keys are on it: they are left without a budget.',
           examples: [false],
         }),
       ),
@@ -194,7 +195,7 @@ export function budgetRoutes(parts: BudgetParts) {
         detail: operation({
           tag,
           summary: 'Delete a budget',
-          description: 'Refused while customers are on it, unless `force` is true.',
+          description: 'Refused while customers or keys are on it, unless `force` is true.',
           answer: { description: 'The budget that was.', schema: named('Budget') },
           refusals: [budgetNotFound('pro'), inUse],
         }),

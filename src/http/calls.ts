@@ -2,12 +2,13 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
+import type { VirtualKey } from '../ledger/key.ts'
 import { operation } from './operation.ts'
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
-  /** Throws `unauthorized`. */
-  readonly authorize: (headers: Headers) => void
+  /** The key that the call comes with; null: the master key. Throws what keeps others out. */
+  readonly authorize: (request: Request) => VirtualKey | null
   /** Bytes. */
   readonly bodyBytesMax: number
   readonly newId: () => string
@@ -34,7 +35,7 @@ export const callRoutes = (parts: CallParts) => {
 }
 
 async function answer(request: Request, path: string, parts: CallParts): Promise<Response> {
-  parts.authorize(request.headers)
+  const key = parts.authorize(request)
   const id = parts.newId()
   try {
     const body = await readBody(request, parts.bodyBytesMax)
@@ -43,6 +44,7 @@ async function answer(request: Request, path: string, parts: CallParts): Promise
       path,
       headers: request.headers,
       body,
+      key,
       signal: request.signal,
     })
   } catch (error) {
@@ -70,7 +72,8 @@ const Chat = Type.Object(
       Type.String({
         description:
           'Your id for the customer whose tab the call is on; an unknown one is created. The ' +
-          'headers `x-litellm-customer-id` and `x-litellm-end-user-id` come before it.',
+          'headers `x-litellm-customer-id` and `x-litellm-end-user-id` come before it, and a key ' +
+          'that is bound to a customer before all of them.',
         minLength: 1,
         maxLength: 256,
         examples: ['alice'],
@@ -132,6 +135,12 @@ const CHAT = operation({
       'budget_exceeded',
       'ExceededBudget: End User=alice over budget. Spend=4.000012, Budget=4. ' +
         'Held for calls in flight: 0; the budget resets at 2026-12-01T00:00:00.000Z.',
+    ),
+    new Refusal(
+      'key_model_not_allowed',
+      "key not allowed to access model. This key can only access models=['demo']. " +
+        'Tried to access gpt-4o',
+      { param: 'model' },
     ),
     new Refusal('upstream_failed', 'The upstream of `demo` cannot be reached.'),
     new Refusal('upstream_timed_out', 'The upstream of `demo` sent nothing for 600 s.'),

@@ -55,14 +55,16 @@ export const DOCS_PATHS: readonly string[] = [
 ]
 
 const DESCRIPTION =
-  'An LLM gateway that keeps a tab for every customer. Point an OpenAI client at it, ' +
-  'name the customer in `user`, and give each a budget.'
+  'An LLM gateway that keeps a tab for every customer. Point an OpenAI client at it, name the ' +
+  'customer in `user`, and give each a budget. The master key opens every path; a virtual key ' +
+  'opens those for calls or those for reports, and is told with a 403 where it does not.'
 
 const TAGS = [
   { name: 'Calls', description: 'Metered calls, as OpenAI and Anthropic have them.' },
   { name: 'Customers', description: 'Whose tab it is, and what is on it.' },
   { name: 'Customers, as /end_user', description: 'The same paths by their other name.' },
   { name: 'Budgets', description: 'Limits that many customers can be on.' },
+  { name: 'Keys', description: 'Virtual keys for calls and for reports.' },
   { name: 'Models', description: 'What is served, and what it costs.' },
   { name: 'Health', description: 'For load balancers and supervisors.' },
 ]

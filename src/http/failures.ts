@@ -12,6 +12,8 @@ type Asked = {
 
 /** What a client is told when the disk under the books failed; null: that was not it. */
 export type DiskRefusal = (error: unknown) => Refusal | null
+/** LiteLLM has keys in a path. */
+const SECRET = /sk-[^/]+/g
 
 /** Whatever was thrown becomes the one error shape here, and nowhere else. */
 export function failureResponse(error: unknown, code: string | number, asked: Asked): Response {
@@ -19,7 +21,7 @@ export function failureResponse(error: unknown, code: string | number, asked: As
   if (refusal !== null) {
     return Response.json(refusal, { status: refusal.status, headers: { ...refusal.headers } })
   }
-  logError(`${asked.method} ${asked.path} failed`, error)
+  logError(`${asked.method} ${asked.path.replace(SECRET, 'sk-...')} failed`, error)
   const message = 'Internal error. The log of the server says more.'
   return Response.json(
     { error: { message, type: 'api_error', param: null, code: '500' } },

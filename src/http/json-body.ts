@@ -10,11 +10,23 @@ const BODY_BYTES_MAX = 1_000_000
  */
 export const JSON_BODY: [typeof readJson, 'json'] = [readJson, 'json']
 
+/** The same for a route that may be asked without a body: that is as good as an empty object. */
+export const OPTIONAL_JSON_BODY: typeof JSON_BODY = [readOptionalJson, 'json']
+
 async function readJson({ request }: { readonly request: Request }): Promise<unknown> {
   const text = await readText(request)
   if (text.trim() === '') {
     throw new Refusal('invalid_request', 'The body is empty; it must be a JSON object')
   }
+  return parse(text)
+}
+
+async function readOptionalJson({ request }: { readonly request: Request }): Promise<unknown> {
+  const text = await readText(request)
+  return text.trim() === '' ? {} : parse(text)
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -10,6 +10,8 @@ export type ModelParts = {
   readonly deployments: readonly DeploymentConfig[]
   /** Null: unpriced. */
   priceOf(deployment: DeploymentConfig): Price | null
+  /** Tells which models a request is to see: a virtual key sees those that it may call. */
+  listedFor(request: Request): (model: string) => boolean
 }
 
 /** LiteLLM's, for every model: clients require the field, nobody knows the day. */
@@ -84,16 +86,22 @@ const notServed = (id: string, served: readonly string[]) => {
   return new Refusal('model_not_found', `The model ${id} is not served${hint}`, { param: 'model' })
 }
 
-export function modelRoutes({ deployments, priceOf }: ModelParts) {
+export function modelRoutes({ deployments, priceOf, listedFor }: ModelParts) {
   const models = new Map<string, Type.Static<typeof Model>>()
   for (const { modelName: id, provider } of deployments) {
     if (models.has(id)) continue
     models.set(id, { id, object: 'model', created: CREATED, owned_by: provider })
   }
-  const find = (id: string | null) => {
+  const list = (request: Request) => {
+    const isListed = listedFor(request)
+    return [...models.values()].filter(({ id }) => isListed(id))
+  }
+  const find = (request: Request, id: string | null) => {
     if (id === null) throw new Refusal('invalid_request', BAD_PATH, { param: 'model' })
-    const model = models.get(id)
-    if (model === undefined) throw notServed(id, models.keys().toArray())
+    const listed = list(request)
+    const ids = listed.map((model) => model.id)
+    const model = listed[ids.indexOf(id)]
+    if (model === undefined) throw notServed(id, ids)
     return model
   }
   const info = () => ({
@@ -103,15 +111,15 @@ export function modelRoutes({ deployments, priceOf }: ModelParts) {
   const routes = new Elysia({ normalize: false })
   for (const prefix of ['/v1', '']) {
     routes
-      .get(`${prefix}/models`, () => ({ object: 'list', data: models.values().toArray() }), {
+      .get(`${prefix}/models`, ({ request }) => ({ object: 'list', data: list(request) }), {
         detail: operation({
           tag,
           summary: 'List the served models',
-          description: 'As OpenAI `GET /v1/models`.',
+          description: 'As OpenAI `GET /v1/models`. With a virtual key those that it may call.',
           answer: { description: 'The models.', schema: ModelList },
         }),
       })
-      .get(`${prefix}/models/:id`, ({ params }) => find(params.id), {
+      .get(`${prefix}/models/:id`, ({ params, request }) => find(request, params.id), {
         detail: operation({
           tag,
           summary: 'One served model',
@@ -120,7 +128,9 @@ export function modelRoutes({ deployments, priceOf }: ModelParts) {
           refusals: [notServed('dem', ['demo'])],
         }),
       })
-      .get(`${prefix}/models/*`, ({ params }) => find(params['*']), { detail: { hide: true } })
+      .get(`${prefix}/models/*`, ({ params, request }) => find(request, params['*']), {
+        detail: { hide: true },
+      })
       .get(`${prefix}/model/info`, info, {
         detail: operation({
           tag,

@@ -1,6 +1,8 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
-import { digestOf, requireMasterKey } from './auth.ts'
+import type { VirtualKey } from '../ledger/key.ts'
+import { requireAccess } from './access.ts'
+import type { Authenticate } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
 import { CustomerSchema } from './customer-json.ts'
@@ -8,17 +10,22 @@ import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
 import { type DiskRefusal, failureResponse } from './failures.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
+import { KeySchema } from './key-json.ts'
+import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
 
 export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<BudgetParts, 'models'> &
+  Omit<KeyParts, 'models'> &
   PeriodParts &
   MetricParts &
-  ModelParts &
+  Omit<ModelParts, 'listedFor'> &
   HealthParts & {
-    readonly masterKey: string
+    readonly authenticate: Authenticate
+    /** Whether a key may call a model. */
+    mayCall(key: VirtualKey, model: string): boolean
     readonly version: string
     readonly diskRefusal: DiskRefusal
     /** The metered paths. They check the key themselves: theirs need not be the master key. */
@@ -26,14 +33,18 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   }
 
 /**
- * All routes as one app. A request without the master key is told so and nothing else, whether its
- * path exists or not; the health paths and the docs are open.
+ * All routes as one app. A request without a key that opens the route is told so and nothing else,
+ * whether its path exists or not; the health paths and the docs are open.
  */
 export function server(parts: ServerParts): AnyElysia {
-  const keyDigest = digestOf(parts.masterKey)
   const callPaths = parts.calls.routes.map((route) => route.path)
   const unguarded = new Set([...HEALTH_PATHS, ...DOCS_PATHS, ...callPaths])
   const served = [...new Set(parts.deployments.map((deployment) => deployment.modelName))]
+  const listedFor = (request: Request) => {
+    const caller = parts.authenticate(request)
+    if (caller === 'master' || caller.role !== 'calls') return () => true
+    return (model: string) => parts.mayCall(caller, model)
+  }
   const withModels = { ...parts, models: () => served }
 
   // `standardHostname: false`: else Elysia looks for the path from the 11th character on, and with
@@ -48,7 +59,9 @@ export function server(parts: ServerParts): AnyElysia {
       }),
     )
     .onRequest(({ request }) => {
-      if (!unguarded.has(pathOf(request.url))) requireMasterKey(request.headers, keyDigest)
+      const path = pathOf(request.url)
+      if (unguarded.has(path)) return
+      requireAccess(parts.authenticate(request), { method: request.method, path })
     })
     .use(parts.calls)
     .use(customerRoutes(withModels, '/customer'))
@@ -56,18 +69,23 @@ export function server(parts: ServerParts): AnyElysia {
     .use(periodRoutes(parts, '/customer'))
     .use(periodRoutes(parts, '/end_user'))
     .use(budgetRoutes(withModels))
-    .use(modelRoutes(parts))
+    .use(keyRoutes(withModels))
+    .use(modelRoutes({ ...parts, listedFor }))
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
   return app
 }
 
-/** Without `new URL`: this runs for each call. */
+/**
+ * Without `new URL`: this runs for each call. And without a slash at the end, which makes no
+ * difference to Elysia either.
+ */
 function pathOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('//') + 2)
-  const end = url.indexOf('?', start)
-  return end === -1 ? url.slice(start) : url.slice(start, end)
+  const query = url.indexOf('?', start)
+  const end = query === -1 ? url.length : query
+  return url.slice(start, end > start + 1 && url[end - 1] === '/' ? end - 1 : end)
 }
 
 const ErrorSchema = Type.Object(
@@ -89,4 +107,9 @@ const ErrorSchema = Type.Object(
   { description: 'Every failure, from any route.' },
 )
 
-const SCHEMAS = { Customer: CustomerSchema, Budget: BudgetSchema, Error: ErrorSchema }
+const SCHEMAS = {
+  Customer: CustomerSchema,
+  Budget: BudgetSchema,
+  Key: KeySchema,
+  Error: ErrorSchema,
+}

@@ -6,7 +6,7 @@ import type { LedgerRow } from './settlement.ts'
  */
 export type OpenCall = Pick<
   LedgerRow,
-  'id' | 'tab' | 'customerId' | 'model' | 'deployment' | 'startedAt'
+  'id' | 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment' | 'startedAt'
 > & {
   /** The prices that apply, as JSON, or `UNPRICED`. */
   readonly price: string

@@ -71,8 +71,10 @@ const BY_LETTER = {
   mo: { unit: 'month', size: 1 },
 } as const satisfies Record<string, { unit: Unit; size: number }>
 
+const DAY_MS = 86_400_000
+
 /** A hundred years: longer ones are mistakes, and far longer ones pass what `Temporal` holds. */
-const COUNT_MAX = { millisecond: 36_525 * 86_400_000, day: 36_525, month: 1_200 } as const
+const COUNT_MAX = { millisecond: 36_525 * DAY_MS, day: 36_525, month: 1_200 } as const
 
 /**
  * A duration from text, or null when it is none: a number with `s m h d w mo`, above nothing and
@@ -90,6 +92,21 @@ export function parseDuration(text: string): Duration | null {
   if (unit === 'month' && count === 1) return MONTH
   const followsCalendar = unit === 'day' ? BY_DAYS.get(count) : undefined
   return followsCalendar ?? { unit, count, from: 'creation' }
+}
+
+/**
+ * So much later, in milliseconds, for what ends once: thirty days are thirty days here, a month is
+ * one of the calendar in UTC. Null for what is no number with `s m h d w mo`, or over a hundred
+ * years.
+ */
+export function laterBy(text: string, now: number): number | null {
+  const duration = /^\d/.test(text) ? parseDuration(text) : null
+  if (duration === null) return null
+  if (text.endsWith('mo'))
+    return zoned(now, 'UTC').add(span('month', duration.count)).epochMilliseconds
+  const size = BY_LETTER[text.at(-1) as 's' | 'm' | 'h' | 'd' | 'w']
+  const length = Number.parseInt(text, 10) * size.size
+  return now + (size.unit === 'day' ? length * DAY_MS : length)
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Account } from './account.ts'
-import type { Customer } from './customer.ts'
+import type { VirtualKey } from './key.ts'
 import { type Nanos, ZERO } from './money.ts'
 import type { Crossing } from './thresholds.ts'
 
@@ -23,6 +23,8 @@ export type LedgerRow = {
   /** Null: the call named no customer. */
   readonly tab: number | null
   readonly customerId: string | null
+  /** `VirtualKey.id`. Null: the call came with the master key. */
+  readonly keyId: number | null
   /** As the client asked for it. */
   readonly model: string
   /** `DeploymentConfig.id` of the one that answered. */
@@ -48,6 +50,14 @@ export type Settlement = {
   readonly row: LedgerRow
   /** The customer's sums with the call in them; null: the call named no customer. */
   readonly after: SettledSums | null
+  /** The virtual key that it came with; null: the master key. */
+  readonly key: SettledKey | null
+}
+
+/** A key once a call is on it. */
+export type SettledKey = Pick<VirtualKey, 'hash' | 'alias'> & {
+  /** That of the key's period which holds `row.settledAt`. */
+  readonly periodStart: number
 }
 
 /** A customer's sums once a call is in them. */
@@ -62,17 +72,16 @@ export type SettledSums = {
 }
 
 /**
- * The row that brings a customer's spend to what an operator says it is. `difference` may be
- * negative; it is a charge like any other, so the spend stays the sum of its rows.
+ * The row that brings the spend of a customer or a key to what an operator says it is.
+ * `difference` may be negative; it is a charge like any other, so the spend stays the sum of rows.
  */
 export function correction(
-  customer: Pick<Customer, 'tab' | 'id'>,
+  of: Pick<LedgerRow, 'tab' | 'customerId' | 'keyId'>,
   by: { readonly id: string; readonly difference: Nanos; readonly now: number },
 ): LedgerRow {
   return {
     id: by.id,
-    tab: customer.tab,
-    customerId: customer.id,
+    ...of,
     model: '',
     deployment: '',
     outcome: 'correction',

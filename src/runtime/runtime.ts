@@ -6,7 +6,10 @@ import { dirname } from 'node:path'
 type DenoGlobal = {
   serve(
     options: { port: number; hostname: string; signal: AbortSignal; onListen(): void },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (
+      request: Request,
+      about: { readonly remoteAddr: { readonly hostname?: string } },
+    ) => Response | Promise<Response>,
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> }
   addSignalListener(signal: 'SIGINT' | 'SIGTERM', listener: () => void): void
 }
@@ -22,7 +25,11 @@ type Listenable = {
     options: { port: number; hostname: string; idleTimeout: number; reusePort: boolean },
     ready: () => void,
   ): unknown
-  readonly server: { readonly port?: number | undefined; stop(abrupt?: boolean): unknown } | null
+  readonly server: {
+    readonly port?: number | undefined
+    stop(abrupt?: boolean): unknown
+    requestIP(request: Request): { readonly address: string } | null
+  } | null
 }
 
 export type Listener = {
@@ -31,6 +38,8 @@ export type Listener = {
   close(): Promise<void>
   /** Drops the connections that are still open. */
   cut(): void
+  /** Where a request came from; null: the runtime does not say. */
+  addressOf(request: Request): string | null
 }
 
 /**
@@ -56,8 +65,17 @@ function listenOnDeno(
 ): Listener {
   const cut = new AbortController()
   const options = { port, hostname: host, signal: cut.signal, onListen: () => {} }
-  const server = deno.serve(options, app.fetch)
-  return { port: server.addr.port, close: () => server.shutdown(), cut: () => cut.abort() }
+  const addresses = new WeakMap<Request, string>()
+  const server = deno.serve(options, (request, { remoteAddr }) => {
+    if (remoteAddr.hostname !== undefined) addresses.set(request, remoteAddr.hostname)
+    return app.fetch(request)
+  })
+  return {
+    port: server.addr.port,
+    close: () => server.shutdown(),
+    cut: () => cut.abort(),
+    addressOf: (request) => addresses.get(request) ?? null,
+  }
 }
 
 async function listenOnBun(
@@ -75,6 +93,7 @@ async function listenOnBun(
     port: server.port,
     close: async () => void (await server.stop()),
     cut: () => void server.stop(true),
+    addressOf: (request) => server.requestIP(request)?.address ?? null,
   }
 }
 

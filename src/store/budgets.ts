@@ -16,7 +16,7 @@ export type BudgetTable = {
   /** Throws `conflict` when the id is taken. */
   insert(budget: Budget): void
   replace(budget: Budget): void
-  /** Throws `in_use` while customers are on it, unless `force`: then they are without a budget. */
+  /** Throws `in_use` while anyone is on it, unless `force`: then they are without a budget. */
   remove(budget: Budget, force: boolean): void
 }
 
@@ -29,10 +29,12 @@ export function budgetTable(database: Database): BudgetTable {
   const insert = database.prepare(`INSERT INTO budgets VALUES (${PLACES})`)
   const replace = database.prepare(`REPLACE INTO budgets VALUES (${PLACES})`)
   const remove = database.prepare('DELETE FROM budgets WHERE id = ?1')
-  const count = database.prepare(
-    'SELECT count(*) AS n FROM customers WHERE budget_id = ?1 AND deleted_at IS NULL',
+  const on = (table: string) =>
+    `(SELECT count(*) FROM ${table} WHERE budget_id = ?1 AND deleted_at IS NULL) AS ${table}`
+  const count = database.prepare(`SELECT ${on('customers')}, ${on('keys')}`)
+  const release = ['customers', 'keys'].map((table) =>
+    database.prepare(`UPDATE ${table} SET budget_id = NULL WHERE budget_id = ?1`),
   )
-  const release = database.prepare('UPDATE customers SET budget_id = NULL WHERE budget_id = ?1')
 
   const found = (id: string) => {
     const row = find.get(id)
@@ -51,20 +53,29 @@ export function budgetTable(database: Database): BudgetTable {
     },
     replace: (budget) => replace.run(...toRow(budget)),
     remove({ id }, force) {
-      const customers = Number(count.get(id)?.['n'])
-      if (customers > 0 && !force) {
-        const are = customers === 1 ? '1 customer is' : `${customers} customers are`
-        throw new Refusal(
-          'in_use',
-          `${are} on budget '${id}'. Move them to another with /customer/update, ` +
-            'or send "force": true to leave them without one.',
-          { param: 'id' },
-        )
-      }
-      release.run(id)
+      const used = count.get(id)!
+      if (!force) refuseInUse(id, used['customers'] as number, used['keys'] as number)
+      for (const statement of release) statement.run(id)
       remove.run(id)
     },
   }
+}
+
+function refuseInUse(id: string, customers: number, keys: number) {
+  if (customers + keys === 0) return
+  const some = (count: number, what: string) =>
+    count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`]
+  const who = [...some(customers, 'customer'), ...some(keys, 'key')].join(' and ')
+  const paths = [
+    ...(customers > 0 ? ['/customer/update'] : []),
+    ...(keys > 0 ? ['/key/update'] : []),
+  ].join(' and ')
+  throw new Refusal(
+    'in_use',
+    `${who} ${customers + keys === 1 ? 'is' : 'are'} on budget '${id}'. ` +
+      `Move them to another with ${paths}, or send "force": true to leave them without one.`,
+    { param: 'id' },
+  )
 }
 
 /** A new budget of these limits; what is not given is not limited. */

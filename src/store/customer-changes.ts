@@ -1,4 +1,4 @@
-import type { Budget, Limits } from '../ledger/budget.ts'
+import type { Limits } from '../ledger/budget.ts'
 import {
   type BudgetedCustomer,
   type Customer,
@@ -7,7 +7,8 @@ import {
 } from '../ledger/customer.ts'
 import { minus, type Nanos, plus, ZERO } from '../ledger/money.ts'
 import { correction } from '../ledger/settlement.ts'
-import { type BudgetTable, budgetNotFound, newBudget } from './budgets.ts'
+import { budgetChanges } from './budget-changes.ts'
+import type { BudgetTable } from './budgets.ts'
 import {
   type CustomerTable,
   customerExists,
@@ -44,8 +45,9 @@ export function customerChanges(parts: {
   readonly now: () => number
   readonly newId: () => string
 }): CustomerChanges {
-  const { customers, budgets, ledger, periodOf, newId } = parts
+  const { customers, ledger, periodOf } = parts
   const correct = corrector(parts)
+  const budgetAfter = budgetChanges(parts)
 
   const make = (id: string, profile: Partial<Profile>): Customer => {
     const now = parts.now()
@@ -57,7 +59,8 @@ export function customerChanges(parts: {
 
   const apply = (known: BudgetedCustomer, change: CustomerChange): BudgetedCustomer => {
     const now = parts.now()
-    const budget = budgetAfter(known, change, now)
+    const { budgetId } = change.profile
+    const budget = budgetAfter(known.budget, { budgetId, limits: change.limits })
     const customer: Customer = {
       ...known.customer,
       ...change.profile,
@@ -65,41 +68,11 @@ export function customerChanges(parts: {
       updatedAt: now,
     }
     customers.replaceProfile(customer)
-    dropOwnBudget(known.budget, budget)
     const { start } = periodOf(budget, now)
     const told = start === customer.periodStart ? customer.told : []
-    const spent = ledger.spentSince(customer.tab, start)
+    const spent = ledger.tabs.spentSince(customer.tab, start)
     const current = { ...customer, spent, periodStart: start, told }
     return { customer: correct(current, { spent: change.spent, now }), budget }
-  }
-
-  /** The budget that binds after a change. Own limits start from those that bind now. */
-  const budgetAfter = (
-    { budget }: BudgetedCustomer,
-    { profile, limits }: CustomerChange,
-    now: number,
-  ): Budget | null => {
-    if (profile.budgetId !== undefined)
-      return namedBudget(budgets, { id: profile.budgetId, own: budget })
-    if (limits === null) return budget
-    if (budget !== null && !budget.shared) {
-      const changed = { ...budget, ...limits, updatedAt: now }
-      budgets.replace(changed)
-      return changed
-    }
-    // A tier is everybody's: changing it for one customer would change it for all on it. The
-    // customer gets a copy of its own instead (LiteLLM changes the tier).
-    const own = newBudget(newId(), limitsOf(budget, limits), {
-      shared: false,
-      who: 'default_user_id',
-      now,
-    })
-    budgets.insert(own)
-    return own
-  }
-
-  const dropOwnBudget = (before: Budget | null, after: Budget | null) => {
-    if (before !== null && !before.shared && before.id !== after?.id) budgets.remove(before, true)
   }
 
   const find = (id: string) => customers.find(id, parts.now())
@@ -122,7 +95,7 @@ export function customerChanges(parts: {
       if (unknown.length > 0) throw customersNotFound(unknown, 'user_ids')
       for (const { customer, budget } of new Set(ids).values().map((id) => find(id)!)) {
         customers.remove(customer.tab, parts.now())
-        dropOwnBudget(budget, null)
+        budgetAfter(budget, { budgetId: null, limits: null })
       }
     },
     setBlocked: (ids, blocked) =>
@@ -152,25 +125,10 @@ function corrector({
     const { spent, now } = to
     if (spent === null || spent === customer.spent) return customer
     const difference = minus(spent, customer.spent)
-    const row = correction(customer, { id: newId(), difference, now })
-    ledger.book(row, { periodStart: customer.periodStart, told: [] })
+    const { tab, id: customerId, periodStart } = customer
+    const on = { tab, customerId, keyId: null }
+    const row = correction(on, { id: newId(), difference, now })
+    ledger.book({ row, after: { periodStart, told: [] }, key: null })
     return { ...customer, spent, totalSpent: plus(customer.totalSpent, difference) }
   }
-}
-
-/** A tier, or the customer's own budget named again; another's own is nobody's to share. */
-function namedBudget(
-  budgets: BudgetTable,
-  { id, own }: { readonly id: string | null; readonly own: Budget | null },
-): Budget | null {
-  if (id === null) return null
-  const budget = budgets.find(id)
-  if (budget === null || !(budget.shared || budget.id === own?.id)) throw budgetNotFound(id)
-  return budget
-}
-
-function limitsOf(budget: Budget | null, limits: Partial<Limits>): Partial<Limits> {
-  if (budget === null) return limits
-  const { id, shared, createdAt, createdBy, updatedAt, updatedBy, ...inherited } = budget
-  return { ...inherited, ...limits }
 }

@@ -69,7 +69,7 @@ export function customerTable(
     const budget = customer.budgetId === null ? null : parts.budgets.find(customer.budgetId)
     const { start } = parts.periodOf(budget, now)
     if (start === customer.periodStart) return { customer, budget }
-    const spent = parts.ledger.spentSince(customer.tab, start)
+    const spent = parts.ledger.tabs.spentSince(customer.tab, start)
     return { customer: { ...customer, spent, periodStart: start, told: [] }, budget }
   }
 

@@ -1,32 +1,41 @@
 import type { Nanos } from '../ledger/money.ts'
-import type { LedgerRow } from '../ledger/settlement.ts'
+import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
 
-/** The ledger in the database. `book` is called inside a transaction of the flush loop. */
+/** The ledger in the database. What writes is called inside a transaction of the flush loop. */
 export type LedgerTable = {
-  /** Adds a row, and its charge to the customer's sums, with what is told because of it. */
-  book(row: LedgerRow, period: BookedPeriod): void
-  /** What was charged on a tab since `since`, milliseconds: the truth behind a cached `spent`. */
-  spentSince(tab: number, since: number): Nanos
-  spentOnModelSince(tab: number, model: string, since: number): Nanos
-  /** From `since` on and before `until`, milliseconds. */
-  spentBetween(tab: number, since: number, until: number): Nanos
+  /** Adds a call's row, and its charge to the sums of its customer and of its key. */
+  book(settlement: Booked): void
+  /** Of the rows on a tab. */
+  readonly tabs: LedgerSums
+  /** Of the rows of a virtual key. */
+  readonly keys: LedgerSums
   /** The number of a set of prices, which is added if it is new. */
   priceId(snapshot: string): number
   /** Saves the search for a set of prices whose number is on disk. */
   rememberPrice(snapshot: string, id: number): void
 }
 
-/** The period that a charge counts in, and the thresholds newly told in it. */
-export type BookedPeriod = { readonly periodStart: number; readonly told: readonly string[] }
+/** A row, with the periods that its charge counts in, if known, and what was told because of it. */
+export type Booked = {
+  readonly row: LedgerRow
+  readonly after: Pick<NonNullable<Settlement['after']>, 'periodStart' | 'told'> | null
+  readonly key: Pick<NonNullable<Settlement['key']>, 'periodStart'> | null
+}
+
+/** What was charged on a tab or with a key, from its rows: the truth behind a cached `spent`. */
+export type LedgerSums = {
+  /** Since a moment, milliseconds. */
+  spentSince(id: number, since: number): Nanos
+  spentOnModelSince(id: number, model: string, since: number): Nanos
+  /** From `since` on and before `until`, milliseconds. */
+  spentBetween(id: number, since: number, until: number): Nanos
+}
 
 export function ledgerTable(database: Database): LedgerTable {
   const insert = database.prepare(
-    `INSERT INTO ledger VALUES (${Array.from({ length: 19 }, (_, i) => `?${i + 1}`).join(', ')})`,
-  )
-  const spentSince = database.prepare(
-    'SELECT coalesce(sum(charge), 0) AS spent FROM ledger WHERE tab = ?1 AND settled_at >= ?2',
+    `INSERT INTO ledger VALUES (${Array.from({ length: 20 }, (_, i) => `?${i + 1}`).join(', ')})`,
   )
   // A cached sum is good only for the period it began in: at the first charge of another period
   // (the row is in the ledger already) it is summed anew.
@@ -38,15 +47,17 @@ export function ledgerTable(database: Database): LedgerTable {
       total_spent = total_spent + ?3,
       period_start = ?2
     WHERE tab = ?1`)
+  const chargeKey = database.prepare(`
+    UPDATE keys SET
+      spent = CASE WHEN period_start = ?2 THEN spent + ?3
+        ELSE (SELECT coalesce(sum(charge), 0) FROM ledger
+          WHERE key_id = ?1 AND settled_at >= ?2) END,
+      total_spent = total_spent + ?3,
+      period_start = ?2
+    WHERE id = ?1`)
   const tell = database.prepare(
     "UPDATE customers SET told = json_insert(told, '$[#]', ?2) WHERE tab = ?1",
   )
-  const spentOnModel = database.prepare(`
-    SELECT coalesce(sum(charge), 0) AS spent FROM ledger
-    WHERE tab = ?1 AND settled_at >= ?2 AND model = ?3`)
-  const spentBetween = database.prepare(`
-    SELECT coalesce(sum(charge), 0) AS spent FROM ledger
-    WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3`)
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
@@ -60,7 +71,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const priceId = (snapshot: string): number => remembered.get(snapshot) ?? addPrice(snapshot)
 
   return {
-    book(row, { periodStart, told }) {
+    book({ row, after, key }) {
       insert.run(
         row.id,
         row.tab,
@@ -75,16 +86,33 @@ export function ledgerTable(database: Database): LedgerTable {
         row.charge,
         row.startedAt,
         row.settledAt,
+        row.keyId,
       )
+      // Whoever books without knowing the period says so with one that is none: the next look
+      // finds another one current, and sums the rows anew.
+      if (row.keyId !== null) chargeKey.run(row.keyId, key?.periodStart ?? 0, row.charge)
       if (row.tab === null) return
-      charge.run(row.tab, periodStart, row.charge)
-      for (const name of told) tell.run(row.tab, name)
+      charge.run(row.tab, after?.periodStart ?? 0, row.charge)
+      for (const name of after?.told ?? []) tell.run(row.tab, name)
     },
+    tabs: ledgerSums(database, 'tab'),
+    keys: ledgerSums(database, 'key_id'),
     priceId,
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
-    spentOnModelSince: (tab, model, since) =>
-      spentOnModel.get(tab, since, model)?.['spent'] as Nanos,
-    spentBetween: (tab, since, until) => spentBetween.get(tab, since, until)?.['spent'] as Nanos,
-    spentSince: (tab, since) => spentSince.get(tab, since)?.['spent'] as Nanos,
+  }
+}
+
+function ledgerSums(database: Database, column: 'tab' | 'key_id'): LedgerSums {
+  const sum = (where: string) =>
+    database.prepare(
+      `SELECT coalesce(sum(charge), 0) AS spent FROM ledger WHERE ${column} = ?1 AND ${where}`,
+    )
+  const since = sum('settled_at >= ?2')
+  const onModel = sum('settled_at >= ?2 AND model = ?3')
+  const between = sum('settled_at >= ?2 AND settled_at < ?3')
+  return {
+    spentSince: (id, from) => since.get(id, from)?.['spent'] as Nanos,
+    spentOnModelSince: (id, model, from) => onModel.get(id, from, model)?.['spent'] as Nanos,
+    spentBetween: (id, from, until) => between.get(id, from, until)?.['spent'] as Nanos,
   }
 }

@@ -25,7 +25,7 @@ export function openCalls(
   { flush, ledger }: { readonly flush: Flush; readonly ledger: LedgerTable },
 ): OpenCalls {
   const insert = database.prepare(
-    'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)',
+    'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)',
   )
   const update = database.prepare('UPDATE open_calls SET input = ?2, output = ?3 WHERE id = ?1')
   const remove = database.prepare('DELETE FROM open_calls WHERE id = ?1')
@@ -41,6 +41,7 @@ export function openCalls(
       call.id,
       call.tab,
       call.customerId,
+      call.keyId,
       call.model,
       call.deployment,
       ledger.priceId(call.price),
@@ -78,6 +79,7 @@ const fromRow = (row: SqlRow): OpenCall => ({
   id: row['id'] as string,
   tab: row['tab'] as number | null,
   customerId: row['customer_id'] as string | null,
+  keyId: row['key_id'] as number | null,
   model: row['model'] as string,
   deployment: row['deployment'] as string,
   price: row['snapshot'] as string,

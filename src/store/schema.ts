@@ -110,6 +110,7 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         id TEXT PRIMARY KEY,
         tab INTEGER,
         customer_id TEXT,
+        key_id INTEGER,
         model TEXT NOT NULL,
         deployment TEXT NOT NULL,
         price_id INTEGER NOT NULL,
@@ -131,6 +132,42 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         answered_at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX answers_by_time ON answers (answered_at);
+    `,
+  },
+  {
+    name: 'virtual keys',
+    sql: `
+      -- The number names the key in the ledger: it stays when the secret is made anew, and when
+      -- the key is deleted.
+      CREATE TABLE keys (
+        id INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL,
+        name TEXT NOT NULL,
+        alias TEXT,
+        customer_id TEXT,
+        role TEXT NOT NULL,
+        blocked INTEGER NOT NULL,
+        expires_at INTEGER,
+        models TEXT,
+        budget_id TEXT,
+        metadata TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        spent INTEGER NOT NULL,
+        total_spent INTEGER NOT NULL,
+        period_start INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        deleted_at INTEGER
+      ) STRICT;
+      CREATE UNIQUE INDEX keys_by_hash ON keys (hash) WHERE deleted_at IS NULL;
+      CREATE UNIQUE INDEX keys_by_alias ON keys (alias)
+        WHERE deleted_at IS NULL AND alias IS NOT NULL;
+      CREATE INDEX keys_by_budget ON keys (budget_id) WHERE deleted_at IS NULL;
+
+      ALTER TABLE ledger ADD COLUMN key_id INTEGER;
+      -- As ledger_by_tab, for keys; a call with the master key costs nothing here.
+      CREATE INDEX ledger_by_key ON ledger (key_id, settled_at, charge, model)
+        WHERE key_id IS NOT NULL;
     `,
   },
 ]

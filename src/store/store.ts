@@ -16,6 +16,8 @@ import {
 } from './customer-changes.ts'
 import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
 import { Flush } from './flush.ts'
+import { type KeyMove, type KeyStore, keyStore } from './key-changes.ts'
+import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { type Durability, openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
@@ -32,17 +34,15 @@ export type StoreOptions = {
   /** A ULID, each later than the one before. */
   readonly newId: () => string
   /**
-   * Told in the same breath as the commit that changed a customer or a budget, so that what is
-   * kept of them in memory is never older than the disk.
+   * Told in the same breath as the commit that changed a customer, a budget or a key, so that what
+   * is kept of them in memory is never older than the disk.
    */
   readonly changed: (what: {
-    readonly customers: readonly string[]
-    readonly budgets: readonly string[]
+    readonly customers?: readonly string[]
+    readonly budgets?: readonly string[]
+    readonly keys?: readonly KeyMove[]
   }) => void
 }
-
-/** Of a call that is on nobody's tab. */
-const NO_PERIOD = { periodStart: 0, told: [] }
 
 /**
  * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
@@ -61,6 +61,8 @@ export class Store {
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #outbox: OutboxTable
+  /** Virtual keys: who may call, and what was spent with it. */
+  readonly keys: KeyStore
 
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
@@ -68,10 +70,18 @@ export class Store {
     this.#flush = new Flush(database, options.path)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
-    const { periodOf, now, newId } = options
+    const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
+    this.keys = keyStore({
+      ...parts,
+      keys: keyTable(database, parts),
+      flush: this.#flush,
+      now,
+      newId,
+      changed: (keys) => changed({ keys }),
+    })
     this.#outbox = outboxTable(database)
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
@@ -120,10 +130,10 @@ export class Store {
     events: readonly OutboxEvent[],
     kept: KeptAnswer | null = null,
   ): Promise<void> {
-    const { row, after } = settlement
+    const { row } = settlement
     const close = this.openCalls.closing(row.id)
     return this.#flush.enqueue(() => {
-      this.#ledger.book(row, after ?? NO_PERIOD)
+      this.#ledger.book(settlement)
       close()
       if (kept !== null) this.answers.keep(kept)
       for (const event of events) this.#outbox.add(event, row.settledAt)
@@ -159,7 +169,7 @@ export class Store {
 
   /** Charged for one model on a tab since a moment, milliseconds. */
   spentOnModelSince(tab: number, model: string, since: number): Nanos {
-    return this.#ledger.spentOnModelSince(tab, model, since)
+    return this.#ledger.tabs.spentOnModelSince(tab, model, since)
   }
 
   /** What a customer was charged in its current period and in those before it, newest first. */
@@ -172,7 +182,7 @@ export class Store {
     let period = periodOf(known.budget, now())
     for (;;) {
       const { start, end } = period
-      const spent = this.#ledger.spentBetween(tab, start, end ?? Number.MAX_SAFE_INTEGER)
+      const spent = this.#ledger.tabs.spentBetween(tab, start, end ?? Number.MAX_SAFE_INTEGER)
       periods.push({ start, end, spent })
       if (periods.length === limit || start <= createdAt) return periods
       period = periodOf(known.budget, start - 1)
@@ -242,7 +252,7 @@ export class Store {
         this.#budgets.replace(budget)
         return budget
       },
-      () => this.#options.changed({ customers: [], budgets: [id] }),
+      () => this.#options.changed({ budgets: [id] }),
     )
   }
 
@@ -255,7 +265,7 @@ export class Store {
         this.#budgets.remove(known, force)
         return known
       },
-      () => this.#options.changed({ customers: [], budgets: [id] }),
+      () => this.#options.changed({ budgets: [id] }),
     )
   }
 
@@ -279,7 +289,7 @@ export class Store {
 
   /** Makes a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
-    return this.#flush.attempt(write, () => this.#options.changed({ customers: ids, budgets: [] }))
+    return this.#flush.attempt(write, () => this.#options.changed({ customers: ids }))
   }
 }
 

@@ -24,9 +24,10 @@ const PAGE_ROWS = 10_000
 const DAMAGE_MAX = 20
 
 /**
- * Proves that the books balance: that the file is whole, that every customer's spend is the sum of
- * its ledger rows, that every row is on a tab that exists, and that every row's cost is its usage
- * at its prices. Throws `UnusableDatabase` for a file that is damaged, or is none of ours.
+ * Proves that the books balance: that the file is whole, that the spend of every customer and of
+ * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists, and
+ * that every row's cost is its usage at its prices. Throws `UnusableDatabase` for a file that is
+ * damaged, or is none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
  * what it speaks of, when that is not the file itself.
@@ -96,34 +97,55 @@ function findings(database: Database, most: number): SqlRow[] {
 }
 
 function wrongSums(database: Database): string[] {
+  return [
+    ...wrongSumsOf(database, { table: 'customers', name: 'id', id: 'tab', column: 'tab' }),
+    ...wrongSumsOf(database, { table: 'keys', name: 'name', id: 'id', column: 'key_id' }),
+  ]
+}
+
+/** Cached sums of a table against those of its rows; `column` is what names it in the ledger. */
+function wrongSumsOf(
+  database: Database,
+  { table, name, id, column }: Readonly<Record<'table' | 'name' | 'id' | 'column', string>>,
+): string[] {
+  const own = `${column} = ${table}.${id}`
   const rows = database
     .prepare(`
       SELECT * FROM (
-        SELECT id, deleted_at, spent, total_spent,
-          (SELECT coalesce(sum(charge), 0) FROM ledger WHERE tab = customers.tab) AS total,
+        SELECT ${name} AS name, deleted_at, spent, total_spent,
+          (SELECT coalesce(sum(charge), 0) FROM ledger WHERE ${own}) AS total,
           (SELECT coalesce(sum(charge), 0) FROM ledger
-            WHERE tab = customers.tab AND settled_at >= period_start) AS since
-        FROM customers)
+            WHERE ${own} AND settled_at >= period_start) AS since
+        FROM ${table})
       WHERE total_spent <> total OR spent <> since`)
     .all()
   return rows.map((row) => {
-    const who = `customer ${row['id']}${row['deleted_at'] === null ? '' : ' (deleted)'}`
+    const deleted = row['deleted_at'] === null ? '' : ' (deleted)'
     const say = (amount: string) => dollarsText(row[amount] as Nanos)
     return (
-      `${who}: spend is ${say('spent')} and its ledger rows sum to ${say('since')}; ` +
+      `${table.slice(0, -1)} ${row['name']}${deleted}: ` +
+      `spend is ${say('spent')} and its ledger rows sum to ${say('since')}; ` +
       `in all ${say('total_spent')} and ${say('total')}`
     )
   })
 }
 
 function strayRows(database: Database): string[] {
-  const rows = database
-    .prepare(
-      `SELECT id, tab FROM ledger
-       WHERE tab IS NOT NULL AND tab NOT IN (SELECT tab FROM customers) LIMIT 100`,
-    )
-    .all()
-  return rows.map((row) => `ledger row ${row['id']}: is on tab ${row['tab']}, which does not exist`)
+  const strays = (column: string, home: string) =>
+    database
+      .prepare(
+        `SELECT id, ${column} AS number FROM ledger
+         WHERE ${column} IS NOT NULL AND ${column} NOT IN (${home}) LIMIT 100`,
+      )
+      .all()
+  return [
+    ...strays('tab', 'SELECT tab FROM customers').map(
+      ({ id, number }) => `ledger row ${id}: is on tab ${number}, which does not exist`,
+    ),
+    ...strays('key_id', 'SELECT id FROM keys').map(
+      ({ id, number }) => `ledger row ${id}: is of key ${number}, which does not exist`,
+    ),
+  ]
 }
 
 function* wrongCosts(database: Database): Generator<string> {

@@ -65,7 +65,10 @@ async function measure(customers: number) {
   const row = { charge: nanos(1_000), settledAt: opened.clock.now } as LedgerRow
   const call = async () => {
     const customerId = `customer-${Math.floor(Math.random() * customers)}`
-    const { reservation } = await admit({ customerId, deployment, json, bodyBytes }, gate)
+    const { reservation } = await admit(
+      { customerId, key: null, deployment, json, bodyBytes },
+      gate,
+    )
     gate.accounts.settle(reservation, row, 20)
     gate.accounts.written(reservation)
   }

@@ -1,9 +1,10 @@
 /**
  * 100,000 random calls with faults injected: `bun test/bench/faults.ts [--calls N]`.
  *
- * Customers with budgets of every size call an upstream that answers well, refuses, breaks off,
- * counts nothing, ignores caps; some clients hang up. It fails unless at the end nothing is held,
- * no customer has spent more than its budget, and `verify` agrees with every sum.
+ * Customers with budgets of every size, half of them with keys that have budgets too, call an
+ * upstream that answers well, refuses, breaks off, counts nothing, ignores caps; some clients hang
+ * up. It fails unless at the end nothing is held, nobody and no key has spent more than its budget,
+ * and `verify` agrees with every sum.
  */
 import { parseArgs } from 'node:util'
 import { verify } from '../../src/store/verify.ts'
@@ -19,6 +20,7 @@ const { values } = parseArgs({
 })
 const CALLS = Number(values.calls)
 const CUSTOMERS = 200
+const KEYS = 50
 
 /** What the upstream may do; the first is what it does mostly. */
 const SCRIPTS: readonly Script[] = [
@@ -46,6 +48,12 @@ for (let n = 0; n < CUSTOMERS; n++) {
   await server.ask('/customer/new', { json: { user_id: `customer-${n}`, max_budget } })
 }
 
+const keys: string[] = []
+for (let n = 0; n < KEYS; n++) {
+  const max_budget = pick([0.005, 0.02, 0.1, 1, 100])
+  keys.push((await server.ask('/key/generate', { json: { max_budget } })).json.key)
+}
+
 const statuses = new Map<number | string, number>()
 const count = (what: number | string) => statuses.set(what, (statuses.get(what) ?? 0) + 1)
 
@@ -64,8 +72,10 @@ async function call() {
     ...(stream ? { stream } : {}),
     ...(chance(0.5) ? { max_tokens: 1 + Math.floor(Math.random() * 100) } : {}),
   }
+  const headers = { authorization: `Bearer ${chance(0.5) ? server.key : pick(keys)}` }
+  const { signal } = controller
   try {
-    const response = await server.fetch('/v1/chat/completions', { json, signal: controller.signal })
+    const response = await server.fetch('/v1/chat/completions', { json, headers, signal })
     const reader = response.body!.getReader()
     const leavesAfter = chance(0.1) ? Math.floor(Math.random() * 6) : Number.POSITIVE_INFINITY
     for (let pieces = 0; !(await reader.read()).done; pieces++) {
@@ -106,6 +116,10 @@ for (let n = 0; n < CUSTOMERS; n++) {
   const { spend, litellm_budget_table } = await gateway.customer(`customer-${n}`)
   if (spend > litellm_budget_table.max_budget) over++
 }
+for (const key of keys) {
+  const { json } = await server.ask(`/key/info?key=${key}`)
+  if (json.info.spend > json.info.max_budget || json.info.held !== 0) over++
+}
 await server.stop()
 const { rows, customers, faults } = await verify(server.databasePath)
 await gateway[Symbol.asyncDispose]()
@@ -113,7 +127,7 @@ await gateway[Symbol.asyncDispose]()
 console.log(
   `${CALLS} calls in ${seconds.toFixed(0)} s; answers: ${JSON.stringify(Object.fromEntries(statuses))}`,
 )
-console.log(`held at the end: ${held} dollars; customers over their budget: ${over}`)
+console.log(`held at the end: ${held} dollars; customers and keys over their budget: ${over}`)
 console.log(`verify: ${customers} customers, ${rows} ledger rows, ${faults.length} faults`)
 for (const fault of faults.slice(0, 10)) console.log(fault)
 process.exit(held === 0 && over === 0 && faults.length === 0 && !statuses.has('failed') ? 0 : 1)

@@ -31,6 +31,7 @@ test('without a config the built-in demo model is served, on this machine only',
     },
     shutdownTimeoutMs: 30_000,
     bodyBytesMax: 10_485_760,
+    failedAuthLimit: 20,
     warnings: [],
   })
   expect(deployments).toHaveLength(1)
@@ -193,6 +194,7 @@ test.each([
   ['tollgate_settings: {shutdown_timeout: 0}', { shutdownTimeoutMs: 0 }],
   ['tollgate_settings: {shutdown_timeout: 1.5}', { shutdownTimeoutMs: 1500 }],
   ['tollgate_settings: {max_body_mb: "2"}', { bodyBytesMax: 2_097_152 }],
+  ['tollgate_settings: {failed_auth_limit: 0}', { failedAuthLimit: 0 }],
   ['tollgate_settings: {port: os.environ/P}', { port: 77 }],
   ['tollgate_settings: {host: "10.0.os.environ/P"}', { host: '10.0.77' }],
   ['general_settings: {budget_exceeded_status: 400}', { budgetExceededStatus: 400 }],

@@ -85,6 +85,11 @@ describe('a mistake is told with its line, its value and what would be right', (
       '3: tollgate_settings.max_body_mb must be a number of megabytes from 0.001 to 1024, got 0',
     ],
     [
+      'a limit of half an attempt',
+      withModel('tollgate_settings: {failed_auth_limit: 0.5}'),
+      '3: tollgate_settings.failed_auth_limit must be a whole number from 0 to 1000000, got 0.5',
+    ],
+    [
       'a webhook that is no address',
       withModel('tollgate_settings: {webhook_url: hooks}'),
       '3: tollgate_settings.webhook_url must be an address that begins with http:// or https://, without a password, got something else (not shown)',

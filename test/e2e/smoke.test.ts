@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { piecesOf } from '../support/client.ts'
 import { built, DENO, DENO_FLAGS, run, SOURCE } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
+import { statusFrom } from '../support/from-address.ts'
 import { Gate } from '../support/gate.ts'
 import { type Gateway, nanosOf, startGateway } from '../support/gateway.ts'
 import { newFolder } from '../support/store.ts'
@@ -111,6 +112,21 @@ describe.each(ways)('%s', (_, command) => {
     ])
   })
 
+  test('takes a call with a virtual key, and counts wrong keys by the address they come from', async () => {
+    const { server, chat, customer } = await started()
+    const { json } = await server.ask('/key/generate', { json: { customer_id: 'keyed' } })
+    const headers = { authorization: `Bearer ${json.key}` }
+    expect((await chat({ user: 'not-this-one' }, { headers })).status).toBe(200)
+    expect((await customer('keyed')).spend).toBeGreaterThan(0)
+
+    const from = (address: string, key: string) => statusFrom(address, `${server.url}/models`, key)
+    const statuses: number[] = []
+    for (let n = 0; n < 21; n++) statuses.push(await from('127.0.0.2', 'sk-wrong'))
+    expect(statuses).toEqual([...Array(20).fill(401), 429])
+    expect(await from('127.0.0.3', 'sk-wrong')).toBe(401)
+    expect(await from('127.0.0.2', json.key)).toBe(200)
+  })
+
   test('settles the call of a client that hangs up', async () => {
     const { stream, customer, upstream } = await started()
     const gate = new Gate()
@@ -166,7 +182,7 @@ describe.each(ways)('%s', (_, command) => {
     const { server, upstream } = await started()
     const { code, out } = await tollgate('verify', '--db', server.databasePath)
     expect(out).toMatch(
-      /^The books balance: 6 customers, \d+ ledger rows, [\d.]+ dollars charged\.\n$/,
+      /^The books balance: 7 customers, \d+ ledger rows, [\d.]+ dollars charged\.\n$/,
     )
     expect(code).toBe(0)
     expect(server.output()).toMatch(/^Tollgate \S+ is listening on http:\/\/127\.0\.0\.1:\d+\n/m)

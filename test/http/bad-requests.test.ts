@@ -1,5 +1,6 @@
 import { expect, spyOn, test } from 'bun:test'
 import fc from 'fast-check'
+import { openStore } from '../support/store.ts'
 import { gatewayWith, MASTER_KEY } from './gateway.ts'
 
 /**
@@ -7,7 +8,8 @@ import { gatewayWith, MASTER_KEY } from './gateway.ts'
  * that we are at fault, and wake somebody up.
  */
 
-const { app, send } = gatewayWith()
+const { store } = await openStore()
+const { app, send } = gatewayWith({ keys: store.keys })
 const routes = app.routes.filter(({ path }) => !/completions|docs|health/.test(path))
 const posts = [
   ...new Set(routes.filter((route) => route.method === 'POST').map(({ path }) => path)),
@@ -53,6 +55,17 @@ const FIELDS = [
   'model_max_budget',
   'budget_duration',
   'budget_reset_at',
+  'key',
+  'keys',
+  'key_aliases',
+  'key_alias',
+  'new_key',
+  'customer_id',
+  'key_type',
+  'duration',
+  'models',
+  'tags',
+  'aliases',
   '__proto__',
   'constructor',
   'toString',

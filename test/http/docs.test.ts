@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import type { TSchema } from 'typebox'
 import { Check } from 'typebox/value'
+import { openStore } from '../support/store.ts'
+import { NOW } from './fake-store.ts'
 import { type Gateway, gatewayWith } from './gateway.ts'
 
 type Content = Record<string, { schema?: TSchema; examples?: Record<string, { value: unknown }> }>
@@ -129,6 +131,33 @@ test('what the document gives as an example of a body is taken, and answered as 
     expect([name, Check(promised, json)]).toEqual([name, true])
   }
 })
+
+test('every body that the document gives as an example for keys is taken', async () => {
+  const { store } = await openStore({ now: NOW })
+  const gateway = gatewayWith({ keys: store.keys })
+  const { operations, schemas } = await documentOf(gateway)
+  const byKey = operations.filter(({ path }) => path.startsWith('/key'))
+  expect(byKey).toHaveLength(9)
+  for (const { name, path, method, operation } of byKey) {
+    const { json: made } = await gateway.post('/key/generate', {})
+    const body = operation.requestBody?.content['application/json']?.schema as
+      | { examples?: Record<string, unknown>[] }
+      | undefined
+    const example = JSON.stringify(body?.examples?.[0] ?? {})
+    const { token } = made
+    const [{ status, json }] = [
+      method === 'post'
+        ? await gateway.post(path.replace('{key}', token), example.replace(HASH, token))
+        : await gateway.get(`${path}?${path.endsWith('info') ? `key=${token}` : ''}`),
+    ]
+    expect([name, status, json]).toEqual([name, 200, json])
+    const answer = operation.responses['200']!.content!['application/json']!.schema
+    expect([name, Check(whole(answer, schemas), json)]).toEqual([name, true])
+  }
+})
+
+/** The hash that the document shows. */
+const HASH = /[0-9a-f]{64}/
 
 test('models and health are answered as the document promises', async () => {
   const gateway = gatewayWith()

@@ -2,6 +2,7 @@ import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { DeploymentConfig } from '../../src/config/config.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
+import { authenticator } from '../../src/http/auth.ts'
 import { operation } from '../../src/http/operation.ts'
 import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
@@ -30,7 +31,18 @@ export type Gateway = {
 export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
   const store = fakeStore()
   const app = server({
-    masterKey: MASTER_KEY,
+    authenticate: authenticator({
+      masterKey: MASTER_KEY,
+      findKey: (hash) => (parts.keys ?? NO_KEYS).find(hash)?.key ?? null,
+      failedAuthLimit: 20,
+      addressOf: () => null,
+      now: () => NOW,
+    }),
+    isMasterKey: (secret) => secret === MASTER_KEY,
+    mayCall: () => true,
+    keys: NO_KEYS,
+    heldWithKey: () => ZERO,
+    now: () => NOW,
     version: '0.1.0',
     customers: store,
     budgets: store,
@@ -72,6 +84,16 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
 }
 
 const DAY_MS = 86_400_000
+
+/** A store without a key; tests of the routes of keys have a real one. */
+const NO_KEYS: ServerParts['keys'] = {
+  find: () => null,
+  findByAlias: () => null,
+  list: () => ({ keys: [], total: 0 }),
+  create: () => Promise.reject(new Error('this store has no keys')),
+  update: () => Promise.reject(new Error('this store has no keys')),
+  remove: () => Promise.reject(new Error('this store has no keys')),
+}
 
 /** A metered path in small: its body is not parsed, and it looks after its key itself. */
 function echo(): AnyElysia {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import { type PeriodRule, parseDuration, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
+import {
+  laterBy,
+  type PeriodRule,
+  parseDuration,
+  periodAt,
+  WHOLE_LIFE,
+} from '../../src/ledger/period.ts'
 
 /** A date alone is its midnight in UTC. */
 const at = (text: string) => Date.parse(text)
@@ -234,4 +240,25 @@ describe('a rule without a duration', () => {
 test('a duration or a zone that is none is our bug, and says which', () => {
   expect(() => periodAt({ ...rule, duration: '1month' }, 0)).toThrow(/1month/)
   expect(() => periodAt({ ...rule, timezone: 'Mars/Olympus' }, 0)).toThrow(RangeError)
+})
+
+describe('laterBy', () => {
+  test.each<[string, string | null, string]>([
+    ['1s', '2024-01-31T12:00:01.000Z', 'a second'],
+    ['90m', '2024-01-31T13:30:00.000Z', 'minutes'],
+    ['24h', '2024-02-01T12:00:00.000Z', 'hours'],
+    ['1d', '2024-02-01T12:00:00.000Z', 'a day is 24 hours, and ends at no midnight'],
+    ['30d', '2024-03-01T12:00:00.000Z', 'thirty days are no month here'],
+    ['2w', '2024-02-14T12:00:00.000Z', 'weeks'],
+    ['1mo', '2024-02-29T12:00:00.000Z', 'a month of the calendar, ending with it'],
+    ['13mo', '2025-02-28T12:00:00.000Z', 'months'],
+    ['0d', null, 'nothing'],
+    ['-1d', null, 'less than nothing'],
+    ['1.5h', null, 'no whole number'],
+    ['monthly', null, 'a period has no length of its own'],
+    ['101000w', null, 'over a hundred years'],
+    ['', null, 'no text'],
+  ])('%s after noon of 31 January 2024 is %s: %s', (duration, expected) => {
+    expect(text(laterBy(duration, at('2024-01-31T12:00Z')))).toBe(expected)
+  })
 })

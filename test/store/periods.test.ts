@@ -103,8 +103,8 @@ describe('the spend on a model', () => {
       [bob, on('a', 16, 300)],
       [null, on('a', 32, 300)],
     ] as const) {
-      const { row, after } = charged(customer, { charge: nanos(charge), settledAt })
-      await store.commit({ row: { ...row, model }, after }, [])
+      const settlement = charged(customer, { charge: nanos(charge), settledAt })
+      await store.commit({ ...settlement, row: { ...settlement.row, model } }, [])
     }
     await store.updateCustomer('alice', { ...nothing, spent: nanos(1_000) })
     const spent = (model: string, since: number) => store.spentOnModelSince(alice.tab, model, since)

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monotonicFactory } from 'ulid'
+import type { Changed } from '../../src/gateway/accounts.ts'
 import type { Budget } from '../../src/ledger/budget.ts'
 import { type Nanos, ZERO } from '../../src/ledger/money.ts'
 import { type Period, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
@@ -23,7 +24,7 @@ export const newId = monotonicFactory()
 /** A store on a fresh file, with a clock that the test sets. */
 export async function openStore(at: { path?: string; now?: number; durability?: Durability } = {}) {
   const clock = { now: at.now ?? Date.UTC(2026, 0, 15, 12) }
-  const changes: { customers: readonly string[]; budgets: readonly string[] }[] = []
+  const changes: Changed[] = []
   const path = at.path ?? join(newFolder(), 'tollgate.db')
   const store = await Store.open({
     path,
@@ -54,6 +55,7 @@ export function charged(
     id: newId(),
     tab: customer?.tab ?? null,
     customerId: customer?.id ?? null,
+    keyId: null,
     model: 'demo',
     deployment: 'demo#1',
     outcome: 'ok',
@@ -65,8 +67,8 @@ export function charged(
     startedAt: call.settledAt,
     settledAt: call.settledAt,
   }
-  if (customer === null) return { row, after: null }
+  if (customer === null) return { row, after: null, key: null }
   const account = { limit: null, spent: call.charge, held: ZERO }
   const sums = { account, totalSpent: call.charge, periodStart: call.periodStart ?? 0 }
-  return { row, after: { ...sums, crossed: [], told: call.told ?? [] } }
+  return { row, after: { ...sums, crossed: [], told: call.told ?? [] }, key: null }
 }

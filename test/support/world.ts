@@ -1,11 +1,15 @@
 import type { BudgetRules } from '../../src/config/config.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
-import { Accounts, type LiveCustomer, type Reservation } from '../../src/gateway/accounts.ts'
+import { Accounts } from '../../src/gateway/accounts.ts'
 import { type Admission, admit } from '../../src/gateway/admit.ts'
 import type { Deployment } from '../../src/gateway/deployments.ts'
+import { heldOn } from '../../src/gateway/live-account.ts'
+import type { LiveOwner, Reservation } from '../../src/gateway/live-owner.ts'
+import { ownersOf } from '../../src/gateway/live-owner.ts'
 import { worstCaseOf } from '../../src/gateway/reserve.ts'
-import { type Budget, NO_LIMITS } from '../../src/ledger/budget.ts'
+import { type Budget, type BudgetMode, NO_LIMITS } from '../../src/ledger/budget.ts'
 import { type BudgetedCustomer, NEW_PROFILE } from '../../src/ledger/customer.ts'
+import { type BudgetedKey, NEW_KEY } from '../../src/ledger/key.ts'
 import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
 import { periodAt } from '../../src/ledger/period.ts'
 import type { LedgerRow } from '../../src/ledger/settlement.ts'
@@ -56,16 +60,20 @@ export const rules: BudgetRules = {
   knownCustomersOnly: false,
 }
 
-/** Customers and tiers in memory, as much of a store as the accounts need. */
+type Row = { tab: number | null; keyId: number | null; charge: Nanos; at: number }
+
+/** Customers, keys and tiers in memory, as much of a store as the accounts need. */
 export class World {
   now = START
-  readonly rows: { tab: number; charge: Nanos; at: number }[] = []
+  readonly rows: Row[] = []
   readonly budgets = new Map<string, Budget>()
   readonly customers = new Map<string, { tab: number; budgetId: string }>()
+  /** By what stands for their hash. */
+  readonly keys = new Map<string, { id: number; budgetId: string | null }>()
   readonly accounts: Accounts
   readonly gate: Admission
-  /** Charges that are not on disk yet. */
-  readonly live: { reservation: Reservation; id: string }[] = []
+  /** Calls in flight. */
+  readonly live: { reservation: Reservation; id: string | null; key: string | null }[] = []
 
   constructor(ids: readonly string[], limit: Nanos) {
     for (const [index, id] of ids.entries()) {
@@ -85,36 +93,43 @@ export class World {
         },
         now,
       )
-    const spentSince = (tab: number, since: number) =>
-      nanos(
-        this.rows.reduce(
-          (sum, row) => sum + (row.tab === tab && row.at >= since ? row.charge : 0),
-          0,
-        ),
-      )
+    const sumsOf = (budget: Budget | null, isOwn: (row: Row) => boolean) => {
+      const periodStart = periodOf(budget, this.now).start
+      return {
+        spent: this.#sum((row) => isOwn(row) && row.at >= periodStart),
+        totalSpent: this.#sum(isOwn),
+        periodStart,
+      }
+    }
+    const times = { createdAt: START, updatedAt: START }
     const findCustomer = (id: string): BudgetedCustomer => {
       const { tab, budgetId } = this.customers.get(id)!
       const budget = this.budgets.get(budgetId)!
-      const periodStart = periodOf(budget, this.now).start
-      const times = { createdAt: START, updatedAt: START }
-      const customer = {
-        ...NEW_PROFILE,
-        ...times,
-        tab,
-        id,
-        budgetId,
-        spent: spentSince(tab, periodStart),
-        totalSpent: spentSince(tab, 0),
-        periodStart,
-        told: [],
+      const sums = sumsOf(budget, (row) => row.tab === tab)
+      return {
+        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [] },
+        budget,
       }
-      return { customer, budget }
+    }
+    const findKey = (hash: string): BudgetedKey | null => {
+      const known = this.keys.get(hash)
+      if (known === undefined) return null
+      const { id, budgetId } = known
+      const budget = budgetId === null ? null : this.budgets.get(budgetId)!
+      const sums = sumsOf(budget, (row) => row.keyId === id)
+      return { key: { ...NEW_KEY, ...times, id, hash, name: hash, budgetId, ...sums }, budget }
     }
     this.accounts = new Accounts({
       store: {
         findCustomer,
         findOrOpenCustomer: findCustomer,
-        spentOnModelSince: (tab, _, since) => spentSince(tab, since),
+        spentOnModelSince: (tab, _, since) =>
+          this.#sum((row) => row.tab === tab && row.at >= since),
+        keys: {
+          find: findKey,
+          spentOnModelSince: (id, _, since) =>
+            this.#sum((row) => row.keyId === id && row.at >= since),
+        },
       },
       budgetOf: (assigned) => assigned,
       periodOf,
@@ -130,50 +145,84 @@ export class World {
     }
   }
 
-  setLimit(budgetId: string, maxBudget: Nanos) {
-    const made = { createdAt: START, createdBy: '', updatedAt: START, updatedBy: '' }
-    const limits = { ...NO_LIMITS, maxBudget, duration: '1h' }
-    this.budgets.set(budgetId, { ...limits, ...made, id: budgetId, shared: true })
-    this.accounts?.changed({ customers: [], budgets: [budgetId] }, this.now)
+  #sum(isCounted: (row: Row) => boolean): Nanos {
+    return nanos(this.rows.reduce((sum, row) => sum + (isCounted(row) ? row.charge : 0), 0))
   }
 
-  async admit(id: string, json: Record<string, unknown>) {
+  /** A key of this budget; null: it has none. */
+  addKey(hash: string, budgetId: string | null) {
+    this.keys.set(hash, { id: this.keys.size + 1, budgetId })
+  }
+
+  /** The secret of a key is made anew. */
+  regenerate(from: string, to: string) {
+    this.keys.set(to, this.keys.get(from)!)
+    this.keys.delete(from)
+    for (const call of this.live) if (call.key === from) call.key = to
+    this.accounts.changed({ keys: [{ from, to }] }, this.now)
+  }
+
+  setLimit(budgetId: string, maxBudget: Nanos, mode: BudgetMode | null = null) {
+    const made = { createdAt: START, createdBy: '', updatedAt: START, updatedBy: '' }
+    const limits = { ...NO_LIMITS, maxBudget, duration: '1h', mode }
+    this.budgets.set(budgetId, { ...limits, ...made, id: budgetId, shared: true })
+    this.accounts?.changed({ budgets: [budgetId] }, this.now)
+  }
+
+  async admit(id: string | null, json: Record<string, unknown>, key: string | null = null) {
     const bodyBytes = JSON.stringify(json).length
-    const admitted = await admit({ customerId: id, deployment, json, bodyBytes }, this.gate)
-    this.live.push({ reservation: admitted.reservation!, id })
+    const virtual = key === null ? null : this.accounts.findKey(key, this.now)!.self
+    const applicant = { customerId: id, key: virtual, deployment, json, bodyBytes }
+    const admitted = await admit(applicant, this.gate)
+    if (admitted.reservation !== null) {
+      this.live.push({ reservation: admitted.reservation, id, key })
+    }
     return admitted
+  }
+
+  /** The calls in flight that share an account with one of a customer and a key. */
+  callsOf(id: string | null, key: string | null) {
+    return this.live.filter(
+      (call) => (id !== null && call.id === id) || (key !== null && call.key === key),
+    )
   }
 
   /** Ends a call: it read what it read, and wrote a share of what it was allowed to. */
   settle(index: number, share: number) {
-    const [{ reservation, id }] = this.live.splice(index, 1) as [(typeof this.live)[number]]
-    const output = Math.floor(reservation.outputTokens * share)
-    const charge = share === 0 ? ZERO : worstCaseOf(reservation, output)
-    this.book(reservation, id, charge)
+    const call = this.live.splice(index, 1)[0]!
+    const output = Math.floor(call.reservation.outputTokens * share)
+    this.book(call, share === 0 ? ZERO : worstCaseOf(call.reservation, output))
   }
 
-  book(reservation: Reservation, id: string, charge: Nanos) {
-    const { tab } = this.customers.get(id)!
-    const row = { tab, charge, settledAt: this.now } as LedgerRow
+  book({ reservation, id, key }: (typeof this.live)[number], charge: Nanos) {
+    const tab = id === null ? null : this.customers.get(id)!.tab
+    const keyId = key === null ? null : this.keys.get(key)!.id
+    const row = { tab, keyId, charge, settledAt: this.now } as LedgerRow
     this.accounts.settle(reservation, row, 0)
-    this.rows.push({ tab, charge, at: this.now })
+    this.rows.push({ tab, keyId, charge, at: this.now })
     this.accounts.written(reservation)
   }
 
   /** The sums of the accounts against sums done the long way. Throws where they differ. */
   check() {
-    const sums = new Map<LiveCustomer, number>()
+    const sums = new Map<LiveOwner, number>()
     for (const { reservation } of this.live) {
-      const { live, worstCase } = reservation
-      sums.set(live, (sums.get(live) ?? 0) + worstCase)
+      for (const owner of ownersOf(reservation)) {
+        const hold = reservation.holds.find(({ on }) => on === owner.main)!
+        sums.set(owner, (sums.get(owner) ?? 0) + heldOn(hold, reservation.worstCase))
+      }
+    }
+    const compare = (owner: LiveOwner, what: string, isOwn: (row: Row) => boolean) => {
+      const { account, period } = owner.main
+      same(account.held, sums.get(owner) ?? 0, `held of ${what} and the sum of its reservations`)
+      const booked = this.#sum((row) => isOwn(row) && row.at >= period.start)
+      same(account.spent, booked, `spent of ${what} and the sum of its rows in the period`)
     }
     for (const [id, { tab }] of this.customers) {
-      const live = this.accounts.find(id, this.now)!
-      const { spent, held } = live.main.account
-      same(held, sums.get(live) ?? 0, `held of ${id} and the sum of its reservations`)
-      const booked = this.rows.filter((row) => row.tab === tab && row.at >= live.main.period.start)
-      const sum = booked.reduce((sum, row) => sum + row.charge, 0)
-      same(spent, sum, `spent of ${id} and the sum of its rows in the period`)
+      compare(this.accounts.find(id, this.now)!, `customer ${id}`, (row) => row.tab === tab)
+    }
+    for (const [hash, { id }] of this.keys) {
+      compare(this.accounts.findKey(hash, this.now)!, `key ${hash}`, (row) => row.keyId === id)
     }
     const { count, money } = this.accounts.heldInAll()
     const held = this.live.reduce((sum, { reservation }) => sum + reservation.worstCase, 0)

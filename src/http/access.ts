@@ -1,0 +1,65 @@
+import { Refusal } from '../errors.ts'
+import type { KeyRole, VirtualKey } from '../ledger/key.ts'
+import type { Caller } from './auth.ts'
+
+/** A request as far as it decides who may make it. */
+type Asked = { readonly method: string; readonly path: string }
+
+const customerReports = ['info', 'list', 'periods', 'daily/activity'].flatMap((name) => [
+  `GET /customer/${name}`,
+  `GET /end_user/${name}`,
+])
+
+/** Below these are the models, one by one. */
+const MODELS = ['GET /models', 'GET /v1/models']
+
+/**
+ * What a virtual key may ask for by its role, besides the metered paths, which look after that
+ * themselves. What is not here is the master key's alone, so that a new route is closed until
+ * somebody opens it.
+ */
+const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
+  calls: new Set([...MODELS, 'GET /key/info']),
+  reports: new Set([
+    ...MODELS,
+    'GET /model/info',
+    'GET /v1/model/info',
+    ...customerReports,
+    'GET /budget/list',
+    'GET /budget/settings',
+    'POST /budget/info',
+    'GET /key/info',
+    'GET /key/list',
+    'GET /metrics',
+  ]),
+}
+
+/** LiteLLM's names for the routes of a role. */
+export const ROUTES_OF: Readonly<Record<KeyRole, string>> = {
+  calls: 'llm_api_routes',
+  reports: 'info_routes',
+}
+
+/** Throws `forbidden` for a virtual key whose role does not open the route. */
+export function requireAccess(caller: Caller, asked: Asked) {
+  if (caller === 'master') return
+  const route = `${asked.method} ${asked.path}`
+  const isModel = MODELS.some((models) => route.startsWith(`${models}/`))
+  if (!isModel && !OPEN_TO[caller.role].has(route)) throw forbidden(caller.role, asked.path)
+}
+
+/** The key that a metered call comes with; null: the master key. Throws `forbidden`. */
+export function requireCalls(caller: Caller, request: Request): VirtualKey | null {
+  if (caller === 'master') return null
+  if (caller.role !== 'calls') throw forbidden(caller.role, new URL(request.url).pathname)
+  return caller
+}
+
+/** LiteLLM's sentence, and after it what would be right. */
+const forbidden = (role: KeyRole, path: string) =>
+  new Refusal(
+    'forbidden',
+    'Virtual key is not allowed to call this route. ' +
+      `Only allowed to call routes: ['${ROUTES_OF[role]}']. Tried to call route: ${path}. ` +
+      'Use the master key.',
+  )
