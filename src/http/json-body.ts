@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import { refuseMonstrous } from '../gateway/json-bounds.ts'
 
 /** More than any of our own routes needs: a thousand ids to delete are a quarter of it. */
 const BODY_BYTES_MAX = 1_000_000
@@ -15,6 +16,7 @@ async function readJson({ request }: { readonly request: Request }): Promise<unk
   if (text.trim() === '') {
     throw new Refusal('invalid_request', 'The body is empty; it must be a JSON object')
   }
+  refuseMonstrous(text)
   try {
     return JSON.parse(text)
   } catch (cause) {
