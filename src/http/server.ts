@@ -1,5 +1,6 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
+import { pathOf } from './address.ts'
 import { digestOf, requireMasterKey } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
@@ -39,10 +40,10 @@ export function server(parts: ServerParts): AnyElysia {
   // `standardHostname: false`: else Elysia looks for the path from the 11th character on, and with
   // a `Host` of three letters finds another one than the route's; the guard must not be misled.
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
-    .onError({ as: 'global' }, ({ error, code, path, request }) =>
+    .onError({ as: 'global' }, ({ error, code, request: { method, url } }) =>
       failureResponse(error, code, {
-        path,
-        method: request.method,
+        method,
+        path: pathOf(url),
         routes: app.routes,
         diskRefusal: parts.diskRefusal,
       }),
@@ -61,13 +62,6 @@ export function server(parts: ServerParts): AnyElysia {
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
   return app
-}
-
-/** Without `new URL`: this runs for each call. */
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('//') + 2)
-  const end = url.indexOf('?', start)
-  return end === -1 ? url.slice(start) : url.slice(start, end)
 }
 
 const ErrorSchema = Type.Object(
