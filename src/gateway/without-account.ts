@@ -1,7 +1,7 @@
 import type { Target } from '../providers/openai.ts'
 
 /** What is shorter is a word such as a team's name, and stands in a sentence by chance. */
-const VALUE_LENGTH_MIN = 8
+const VALUE_LENGTH_MIN = 7
 
 /** What keys and accounts look like at the providers that are asked most. */
 const ACCOUNTS = new RegExp(
