@@ -13,17 +13,21 @@ type Asked = {
 /** What a client is told when the disk under the books failed; null: that was not it. */
 export type DiskRefusal = (error: unknown) => Refusal | null
 
+/** A browser must not take for a page what a client wrote into an id, and we repeat. */
+export const NOT_SNIFFED = { 'x-content-type-options': 'nosniff' }
+
 /** Whatever was thrown becomes the one error shape here, and nowhere else. */
 export function failureResponse(error: unknown, code: string | number, asked: Asked): Response {
   const refusal = asRefusal(error, code, asked) ?? troubleRefusal(error, asked)
   if (refusal !== null) {
-    return Response.json(refusal, { status: refusal.status, headers: { ...refusal.headers } })
+    const headers = { ...NOT_SNIFFED, ...refusal.headers }
+    return Response.json(refusal, { status: refusal.status, headers })
   }
   logError(`${asked.method} ${asked.path} failed`, error)
   const message = 'Internal error. The log of the server says more.'
   return Response.json(
     { error: { message, type: 'api_error', param: null, code: '500' } },
-    { status: 500 },
+    { status: 500, headers: NOT_SNIFFED },
   )
 }
 

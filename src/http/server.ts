@@ -7,7 +7,7 @@ import { type BudgetParts, budgetRoutes } from './budgets.ts'
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
-import { type DiskRefusal, failureResponse } from './failures.ts'
+import { type DiskRefusal, failureResponse, NOT_SNIFFED } from './failures.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
@@ -52,6 +52,8 @@ export function server(parts: ServerParts): AnyElysia {
       if (!unguarded.has(pathOf(request.url))) requireMasterKey(request.headers, keyDigest)
     })
     .use(parts.calls)
+    // Not for the routes above: Elysia would take their answers apart to add it.
+    .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))
     .use(customerRoutes(withModels, '/end_user'))
     .use(periodRoutes(parts, '/customer'))
