@@ -143,10 +143,11 @@ export class ChunkReader {
       this.#ended = true
       return null
     }
-    const json = hasUsage(data) || hasError(data) ? parse(data) : null
+    const mayBeError = isNamedError(event) || hasError(data)
+    const json = mayBeError || hasUsage(data) ? parse(data) : null
     const usage = usageFromOpenAI(json?.['usage'])
     if (usage !== null) this.#usage = usage
-    const isError = hasError(data) && (json === null || errorMessage(json) !== null)
+    const isError = mayBeError && (isNamedError(event) || isErrorIn(json))
     const choices = json?.['choices']
     if (hasUsage(data) && !isError && Array.isArray(choices) && choices.length === 0) {
       return this.#hideUsage ? NOTHING : null
@@ -233,9 +234,17 @@ function hasUsage(data: string): boolean {
   return at !== -1 && /^\s*:\s*\{/.test(data.slice(at + 7, at + 32))
 }
 
-/** The same for an error in place of an answer. */
+/** The same for an error, which may yet be one of a part of the answer. */
 const hasError = (data: string): boolean =>
   data.includes('"error"') && /"error"\s*:\s*[{"[]/.test(data)
+
+/** Whether the event's own name is `error`, whatever it says then. */
+const isNamedError = (event: string): boolean =>
+  event.includes('event:') && /^event: ?error\b/m.test(event)
+
+/** Of what has an error somewhere; Gemini sends its own in a list. */
+const isErrorIn = (json: Readonly<Record<string, unknown>> | null): boolean =>
+  json === null || Array.isArray(json) || errorMessage(json) !== null
 
 /** A chunk's JSON object, from Latin-1 text back to what it says; null if it is none. */
 function parse(data: string): Record<string, unknown> | null {

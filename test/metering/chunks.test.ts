@@ -140,7 +140,9 @@ describe('an error inside the stream', () => {
       '{"id":"a","choices":[],"error":{"code":"for org-1"}}',
       ['id', 'choices', 'error'],
     ],
-    ['no JSON', '{"error":{"message":"for org-1}', []],
+    ['no whole JSON', '{"error":{"message":"for org-1}', []],
+    ['what has no error in it', '{"detail":"for org-1"}', ['detail']],
+    ['plain text', 'for org-1', []],
   ])('given as %s is worded by us, wherever it is cut', (_, json, keys) => {
     const ours = `data: ${JSON.stringify({ ours: keys })}\n\n`
     fc.assert(
@@ -151,13 +153,25 @@ describe('an error inside the stream', () => {
     )
   })
 
+  test.each(['{"error":{"message":"for org-1"}}', '{"error":"for org-1"}', '[{"error":{}}]'])(
+    'is known without its name: %s',
+    (json) => {
+      const { whole } = readCut(`${plain}data: ${json}\n\n`, [], false)
+      expect(whole.slice(plain.length)).toStartWith('data: {"ours":')
+    },
+  )
+
   test('is worded by us also when the stream breaks off in it', () => {
     const { whole } = readCut(plain + of('{"error":{"message":"for org-1'), [], false)
     expect(whole).toBe(`${plain}data: {"ours":[]}\n\n`)
   })
 
   test('is none where a chunk has an error of null, or its text quotes one', () => {
-    const stream = chunk({ error: null, choices: [] }) + delta('{"error":{"message":"x"}}') + done
+    const stream =
+      chunk({ error: null, choices: [] }) +
+      delta('\nevent: error\n') +
+      delta('{"error":{"message":"x"}}') +
+      done
     expect(readCut(stream, [30, 60], false).whole).toBe(stream)
   })
 
