@@ -4,10 +4,12 @@
  * themselves, or has that host in it.
  */
 
+/** Without a slash at the end, which makes no difference to Elysia either. */
 export function pathOf(url: string): string {
   const start = startOfPath(url)
-  const end = url.indexOf('?', start)
-  return end === -1 ? url.slice(start) : url.slice(start, end)
+  const mark = url.indexOf('?', start)
+  const end = mark === -1 ? url.length : mark
+  return url.slice(start, end > start + 1 && url[end - 1] === '/' ? end - 1 : end)
 }
 
 /** What follows the question mark; empty without one. */
