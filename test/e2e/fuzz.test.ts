@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { run, SOURCE } from '../support/command.ts'
 import { configOf } from '../support/gateway.ts'
-import { bytesOf, requestsTo, type WireRequest } from '../support/odd-requests.ts'
+import { Learnt } from '../support/learnt.ts'
+import { bytesOf, filled, requestsTo, type WireRequest } from '../support/odd-requests.ts'
 import { type DocumentedRoute, routesOf } from '../support/openapi.ts'
 import { exchange, type RawAnswer } from '../support/raw-client.ts'
 import { startReceiver } from '../support/receiver.ts'
@@ -27,11 +28,15 @@ test(`${REQUESTS} requests, good and bad, are each answered as documented, never
   await using server = await startServer({ config: configOf(upstream, { settings }), env })
   const routes = routesOf((await server.ask('/docs/json')).json)
   const figures = new Figures(routes)
+  const learnt = new Learnt()
 
   const startedAt = performance.now()
   await fc.assert(
-    fc.asyncProperty(requestsTo(routes), async (request) => {
-      figures.add(request, await ask(server, request), openPaths(routes))
+    fc.asyncProperty(requestsTo(routes), async (marked) => {
+      const request = filled(marked, learnt)
+      const answer = await ask(server, request)
+      figures.add(request, answer, openPaths(routes))
+      if (answer.status < 300 && request.isToRoute) learnt.hear(jsonOf(answer))
     }),
     { numRuns: REQUESTS, seed: SEED, asyncReporter: report },
   )
@@ -66,6 +71,14 @@ async function ask(server: Server, request: WireRequest): Promise<RawAnswer> {
   if (answer === undefined || end === 'late') throw wrong(request, 'no whole answer', end)
   if (answers.length > 1) throw wrong(request, `${answers.length} answers`, '')
   return answer
+}
+
+function jsonOf({ body }: Pick<RawAnswer, 'body'>): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    return null
+  }
 }
 
 /** Paths that need no key: documented as such, or the document itself. */
@@ -118,15 +131,12 @@ class Figures {
 }
 
 function expectErrorShape(request: WireRequest, status: number, text: string) {
-  let error: Record<string, unknown> | null = null
-  try {
-    const json = JSON.parse(text)
-    if (Object.keys(json).join() === 'error') error = json.error
-  } catch {
-    // No JSON at all: told below.
-  }
+  const json = jsonOf({ body: Buffer.from(text) })
+  const { error, ...rest } = (json ?? {}) as { error?: Record<string, unknown> }
   const isShape =
+    error !== undefined &&
     error !== null &&
+    Object.keys(rest).length === 0 &&
     Object.keys(error).sort().join() === 'code,message,param,type' &&
     typeof error['message'] === 'string' &&
     error['message'].length > 5 &&

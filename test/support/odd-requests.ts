@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { Learnt } from './learnt.ts'
 import { oddJson } from './odd-json.ts'
 import type { DocumentedRoute, Parameter } from './openapi.ts'
 import { valuesOf } from './schema-values.ts'
@@ -14,6 +15,15 @@ export type WireRequest = {
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly key: 'master' | 'wrong' | 'none'
   readonly body: string | null
+}
+
+/** The request with what was learnt in place of its marks. */
+export function filled(request: WireRequest, learnt: Learnt): WireRequest {
+  // What was encoded on its way into an address is a mark again.
+  const marked = request.target.replace(/%3C%3C(\w+)%20(\d+)%3E%3E/g, '<<$1 $2>>')
+  const inJson = (value: string) => utf8(JSON.stringify(value).slice(1, -1))
+  const body = request.body === null ? null : learnt.fill(request.body, inJson)
+  return { ...request, target: learnt.fill(marked, encoded), body }
 }
 
 export function bytesOf(request: WireRequest, masterKey: string): Uint8Array {
@@ -116,8 +126,8 @@ function goodTargets(route: DocumentedRoute): fc.Arbitrary<string> {
   })
 }
 
-const textsOf = ({ schema = {}, examples = [] }: Parameter): fc.Arbitrary<string> =>
-  valuesOf({ ...schema, ...(schema.examples === undefined && { examples }) }).map(String)
+const textsOf = ({ name, schema = {}, examples = [] }: Parameter): fc.Arbitrary<string> =>
+  valuesOf({ ...schema, ...(schema.examples === undefined && { examples }) }, name).map(String)
 
 const SEGMENTS = ['demo', 'alice', 'a b', 'a/b', 'ü', '"><script>', "'", 'x'.repeat(300)]
 const segmentsOf = (parameter: Parameter) =>

@@ -1,31 +1,34 @@
 import fc from 'fast-check'
+import { Learnt, singular } from './learnt.ts'
 import type { Schema } from './openapi.ts'
 
 /**
- * Values that a JSON schema allows, its examples (by which requests meet: all speak of `alice`)
- * more often than others.
+ * Values that a JSON schema allows. More often than others its examples, by which requests meet, as
+ * all speak of `alice`; and for text with a name what the server has given out by that name.
  */
-export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
+export function valuesOf(schema: Schema, name = ''): fc.Arbitrary<unknown> {
   const { examples = [] } = schema
-  const others = otherValuesOf(schema)
-  if (examples.length === 0) return others
-  return fc.oneof(
-    { weight: 3, arbitrary: fc.constantFrom(...examples) },
-    { weight: 1, arbitrary: others },
-  )
+  const weighted = [{ weight: 1, arbitrary: otherValuesOf(schema, name) }]
+  if (examples.length > 0) {
+    weighted.push({ weight: 3, arbitrary: fc.constantFrom(...examples) })
+  }
+  if (name !== '' && [schema.type].flat().includes('string') && schema.enum === undefined) {
+    weighted.push({ weight: 2, arbitrary: fc.nat(3).map((which) => Learnt.mark(name, which)) })
+  }
+  return fc.oneof(...weighted)
 }
 
-function otherValuesOf(schema: Schema): fc.Arbitrary<unknown> {
+function otherValuesOf(schema: Schema, name: string): fc.Arbitrary<unknown> {
   if ('const' in schema) return fc.constant(schema.const)
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   const choices = schema.anyOf ?? schema.oneOf
-  if (choices !== undefined) return fc.oneof(...choices.map(valuesOf))
+  if (choices !== undefined) return fc.oneof(...choices.map((choice) => valuesOf(choice, name)))
   const types = [schema.type ?? []].flat()
   if (types.length === 0) return fc.jsonValue({ maxDepth: 2 })
-  return fc.oneof(...types.map((type) => valuesOfType(type, schema)))
+  return fc.oneof(...types.map((type) => valuesOfType(type, schema, name)))
 }
 
-function valuesOfType(type: string, schema: Schema): fc.Arbitrary<unknown> {
+function valuesOfType(type: string, schema: Schema, name: string): fc.Arbitrary<unknown> {
   const { minimum: min = -1e9, maximum: max = 1e9 } = schema
   switch (type) {
     case 'null':
@@ -38,7 +41,10 @@ function valuesOfType(type: string, schema: Schema): fc.Arbitrary<unknown> {
       return fc.oneof(fc.double({ min, max, noNaN: true }), edges(min, max))
     case 'array': {
       const { items = {}, minItems: minLength = 0, maxItems = 3 } = schema
-      return fc.array(valuesOf(items), { minLength, maxLength: Math.min(maxItems, minLength + 3) })
+      return fc.array(valuesOf(items, singular(name)), {
+        minLength,
+        maxLength: Math.min(maxItems, minLength + 3),
+      })
     }
     case 'object':
       return objectsOf(schema)
@@ -70,7 +76,7 @@ function textsOf(schema: Schema): fc.Arbitrary<string> {
 function objectsOf(schema: Schema): fc.Arbitrary<Record<string, unknown>> {
   const { properties = {}, required = [], additionalProperties = true } = schema
   const fields = Object.fromEntries(
-    Object.entries(properties).map(([name, field]) => [name, valuesOf(field)]),
+    Object.entries(properties).map(([name, field]) => [name, valuesOf(field, name)]),
   )
   const known = fc.record(fields, { requiredKeys: [...required] })
   if (additionalProperties === false) return known
