@@ -1,14 +1,13 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { run, SOURCE } from '../support/command.ts'
-import { configOf } from '../support/gateway.ts'
 import { Learnt } from '../support/learnt.ts'
 import { bytesOf, filled, requestsTo, type WireRequest } from '../support/odd-requests.ts'
 import { type DocumentedRoute, routesOf } from '../support/openapi.ts'
 import { exchange, type RawAnswer } from '../support/raw-client.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { type Server, startServer } from '../support/server.ts'
-import { startUpstream } from '../support/upstream.ts'
+import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 /**
  * Good and bad requests, made of the server's own OpenAPI document, over the wire at the real
@@ -22,10 +21,8 @@ const ANSWER_MS_MAX = 5_000
 test(`${REQUESTS} requests, good and bad, are each answered as documented, never with a 500`, async () => {
   await using upstream = await startUpstream({ isStrict: false, keepsCalls: false })
   await using receiver = await startReceiver()
-  const demo = '  - {model_name: demo, litellm_params: {model: demo/demo}}\n'
-  const settings = `${demo}\ngeneral_settings:\n  alerting: [webhook]\n`
   const env = { WEBHOOK_URL: receiver.url }
-  await using server = await startServer({ config: configOf(upstream, { settings }), env })
+  await using server = await startServer({ config: configOf(upstream), env })
   const routes = routesOf((await server.ask('/docs/json')).json)
   const figures = new Figures(routes)
   const learnt = new Learnt()
@@ -49,6 +46,17 @@ test(`${REQUESTS} requests, good and bad, are each answered as documented, never
   const books = await run([...SOURCE, 'verify', '--db', server.databasePath], server)
   expect(books).toMatchObject({ code: 0, errors: '' })
 }, 600_000)
+
+/** The model of the document's examples goes all the way to an upstream. */
+const configOf = ({ url }: Upstream) => `
+model_list:
+  - model_name: demo
+    litellm_params: {model: openai/gpt-4o-mini, api_base: '${url}', api_key: sk-upstream}
+  - model_name: built-in
+    litellm_params: {model: demo/demo}
+general_settings:
+  alerting: [webhook]
+`
 
 /** Of a failure the smallest request, its answer, and what repeats it; no object of ours. */
 async function report(details: fc.RunDetails<[WireRequest]>) {
