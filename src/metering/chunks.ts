@@ -238,9 +238,9 @@ function hasUsage(data: string): boolean {
 const hasError = (data: string): boolean =>
   data.includes('"error"') && /"error"\s*:\s*[{"[]/.test(data)
 
-/** Whether the event's own name is `error`, whatever it says then. */
+/** Whether the event's own name is `error`, whatever it says then; names come before data. */
 const isNamedError = (event: string): boolean =>
-  event.includes('event:') && /^event: ?error\b/m.test(event)
+  !event.startsWith('data:') && /^event: ?error\b/m.test(event)
 
 /** Of what has an error somewhere; Gemini sends its own in a list. */
 const isErrorIn = (json: Readonly<Record<string, unknown>> | null): boolean =>
