@@ -125,6 +125,16 @@ describe('a Host that is none', () => {
   })
 })
 
+test('bytes in an address that are no ASCII are read as something, and harm nobody', async () => {
+  for (const path of ['/\xff\xfe', '/customer/\xe9', '/models/\xff?\xff=\xfe']) {
+    const [answer] = await send(get(path))
+    expect(answer?.status).toBe(404)
+    expect(JSON.parse(answer!.text).error.code).toBe('404')
+  }
+  const [found] = await send(get('/customer/list?search=\xff'))
+  expect([found?.status, found?.text]).toEqual([200, '[]'])
+})
+
 test('a load balancer that speaks HTTP/1.0 without a Host is answered', async () => {
   const [answer] = await send(['GET /health/readiness HTTP/1.0'])
   expect(answer?.status).toBe(200)
