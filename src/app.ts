@@ -185,6 +185,7 @@ function madeMasterKey(databasePath: string): string {
   const kept = readText(path)?.trim()
   const key = kept === undefined || kept === '' ? `sk-${ulid()}${ulid()}`.toLowerCase() : kept
   if (key !== kept) writePrivate(path, `${key}\n`)
+  hideInLog([key])
   print(`No master key is set; this one is kept in ${path}: ${key}`)
   return key
 }

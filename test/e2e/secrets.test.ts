@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../support/eventually.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
@@ -216,6 +216,12 @@ describe('a server that has secrets, whatever happens to it', () => {
       },
     })
     const heard = await drive(server, upstream, receiver)
+    for (const name of readdirSync(server.folder)) {
+      if (!name.startsWith('tollgate.db')) continue
+      const { mode } = statSync(join(server.folder, name))
+      // What customers are answered may be in it: for its owner alone.
+      if (!name.includes('.lock')) expect([name, mode & 0o077]).toEqual([name, 0])
+    }
     await server.stop()
     heard.add('log', server.output())
     const files = readdirSync(server.folder).filter((name) => name !== 'config.yaml')
