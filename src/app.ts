@@ -1,5 +1,6 @@
 import { monotonicFactory, ulid } from 'ulid'
 import type { Config } from './config/config.ts'
+import { secretsOf } from './config/secrets.ts'
 import { served, unpriced } from './config/served.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
@@ -19,7 +20,7 @@ import { callRoutes } from './http/calls.ts'
 import type { Gauge } from './http/metrics.ts'
 import { server } from './http/server.ts'
 import { toDollars } from './ledger/money.ts'
-import { logError, logInfo, logTrouble, logWarning, print } from './log.ts'
+import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import {
@@ -39,6 +40,7 @@ const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1', '[::1]'])
 
 /** Serves until SIGTERM or SIGINT. Throws, having taken no call, when it cannot start. */
 export async function serve(config: Config): Promise<void> {
+  hideInLog(secretsOf(config))
   for (const warning of config.warnings) logWarning(warning)
   requireKeyOrLoopback(config)
   const parts = await joinParts(config)
@@ -199,6 +201,7 @@ function madeMasterKey(databasePath: string): string {
   const kept = readText(path)?.trim()
   const key = kept === undefined || kept === '' ? `sk-${ulid()}${ulid()}`.toLowerCase() : kept
   if (key !== kept) writePrivate(path, `${key}\n`)
+  hideInLog([key])
   print(`No master key is set; this one is kept in ${path}: ${key}`)
   return key
 }

@@ -2,8 +2,22 @@
 
 type Level = 'info' | 'warn' | 'error'
 
+/** As they stand in JSON. */
+let secrets: readonly string[] = []
+
+/**
+ * Keeps these out of every line from now on, whoever writes it: an error of the runtime may tell
+ * the address that it failed at, with the token in it.
+ */
+export function hideInLog(more: Iterable<string>) {
+  const inJson = [...more].map((secret) => JSON.stringify(secret).slice(1, -1))
+  // The longest first: one may be a part of another.
+  secrets = [...new Set([...secrets, ...inJson])].sort((a, b) => b.length - a.length)
+}
+
 function line(level: Level, message: string, facts: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify({ time: new Date().toISOString(), level, message, ...facts })
+  const text = JSON.stringify({ time: new Date().toISOString(), level, message, ...facts })
+  return secrets.reduce((hidden, secret) => hidden.replaceAll(secret, '…'), text)
 }
 
 export function logInfo(message: string, facts: Readonly<Record<string, unknown>> = {}) {

@@ -95,5 +95,6 @@ export function headersOf({ call, response, deployment, limits }: Answer): Recor
     'x-litellm-call-id': call.id,
     'x-tollgate-model-id': deployment.id,
     'x-litellm-model-id': deployment.id,
+    'x-content-type-options': 'nosniff',
   }
 }

@@ -6,6 +6,7 @@ import type { Checkpoints } from './checkpoints.ts'
 import type { Deployment } from './deployments.ts'
 import type { Guard } from './guard.ts'
 import type { Ending } from './settle.ts'
+import { errorEventOf } from './upstream-errors.ts'
 
 export type StreamOptions = {
   /** The client did not ask for the usage. */
@@ -51,8 +52,12 @@ class Passage {
     this.#guard = guard
     this.#hideUsage = hideUsage
     this.#upstream = (answer.response.body ?? emptyBody()).getReader()
-    this.#reader = new ChunkReader({ hideUsage, holdsParts: guard !== null })
     const { departure, deployment } = answer
+    this.#reader = new ChunkReader({
+      hideUsage,
+      learnsFrame: guard !== null,
+      errorEvent: (json) => errorEventOf(json, deployment),
+    })
     this.#unwatch = checkpoints.watch({
       call: answer.call,
       delivered: () => this.#reader.delivered(),

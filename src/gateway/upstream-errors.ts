@@ -1,11 +1,13 @@
 import { Refusal } from '../errors.ts'
 import type { Deployment } from './deployments.ts'
+import { withoutAccount } from './without-account.ts'
 
 /**
- * An upstream's refusal as ours: its status, its type, its sentence without what names accounts.
+ * An upstream's refusal as ours: its status, its type, its sentence without what names accounts. Of
+ * its body nothing else is kept, not even for the log: it may quote the prompt.
  */
 export function refusalOf(response: Response, text: string, deployment: Deployment): Refusal {
-  const { message, type, param } = errorOf(parse(text))
+  const { message, type, param } = errorOf(parse(text), deployment)
   const about = `The upstream of \`${deployment.modelName}\` answered ${response.status}`
   const isError = response.status >= 400 && response.status <= 599
   const retryAfter = response.headers.get('retry-after')
@@ -14,13 +16,12 @@ export function refusalOf(response: Response, text: string, deployment: Deployme
     ...(type === null ? {} : { type }),
     ...(param === null ? {} : { param }),
     headers: retryAfter === null ? {} : { 'retry-after': retryAfter },
-    cause: text.slice(0, CAUSE_CHARS_MAX),
   })
 }
 
 /** An answer of status 200 that is an error all the same, as some compatible servers send them. */
 export function refusalInside(json: unknown, deployment: Deployment): Refusal {
-  const { message, type, param } = errorOf(json)
+  const { message, type, param } = errorOf(json, deployment)
   const about = `The upstream of \`${deployment.modelName}\` answered with an error`
   return new Refusal('upstream_failed', `${about}${message === null ? '.' : `: ${message}`}`, {
     ...(type === null ? {} : { type }),
@@ -28,11 +29,21 @@ export function refusalInside(json: unknown, deployment: Deployment): Refusal {
   })
 }
 
+/** An error inside a stream as the client gets it: as any other, in the chunk that it came with. */
+export function errorEventOf(
+  json: Readonly<Record<string, unknown>>,
+  deployment: Deployment,
+): string {
+  const { id, object, created, model, choices } = json
+  const chunk = Array.isArray(choices) ? { id, object, created, model, choices } : {}
+  return JSON.stringify({ ...chunk, ...refusalInside(json, deployment).toJSON() })
+}
+
 /** No connection, or one that broke before the answer began. */
 export const connectionFailed = ({ modelName }: Deployment, cause: unknown): Refusal =>
   new Refusal('upstream_failed', `The upstream of \`${modelName}\` cannot be reached.`, { cause })
 
-const CAUSE_CHARS_MAX = 4_000
+const TEXT_CHARS_MAX = 1_000
 
 type UpstreamError = {
   readonly message: string | null
@@ -41,16 +52,14 @@ type UpstreamError = {
 }
 
 /** OpenAI's error object, or those of the compatible ones that put it elsewhere. */
-function errorOf(json: unknown): UpstreamError {
+function errorOf(json: unknown, deployment: Deployment): UpstreamError {
   const first = (Array.isArray(json) ? json[0] : json) as { error?: unknown } | null | undefined
   const error = first?.error ?? first
-  if (typeof error === 'string') return { message: cleaned(error), type: null, param: null }
+  const text = (value: unknown) =>
+    typeof value === 'string' ? withoutAccount(value, deployment).slice(0, TEXT_CHARS_MAX) : null
+  if (typeof error === 'string') return { message: text(error), type: null, param: null }
   const { message, type, param } = (error ?? {}) as Record<string, unknown>
-  return {
-    message: typeof message === 'string' ? cleaned(message) : null,
-    type: typeof type === 'string' ? type : null,
-    param: typeof param === 'string' ? param : null,
-  }
+  return { message: text(message), type: text(type), param: text(param) }
 }
 
 function parse(text: string): unknown {
@@ -60,7 +69,3 @@ function parse(text: string): unknown {
     return null
   }
 }
-
-/** Without keys, organisations and projects: they are the operator's, not the customer's. */
-const cleaned = (message: string): string =>
-  message.replace(/\b(?:org|proj|sk|gsk|xai|AIza)[-_*][\w*-]+/g, '…').slice(0, 1_000)

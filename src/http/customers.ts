@@ -4,6 +4,7 @@ import { Refusal } from '../errors.ts'
 import type { Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer, Profile } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
+import { pathOf } from './address.ts'
 import { limitsAnything } from './budget-json.ts'
 import {
   type CustomerChange,
@@ -230,10 +231,10 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
     )
     .get(
       '/list',
-      ({ query, set, path }) => {
+      ({ query, set, request }) => {
         const asked = readListQuery(query)
         const { customers: found, total } = customers.listCustomers(asked)
-        Object.assign(set.headers, pageHeaders(path, query, { ...asked, total }))
+        Object.assign(set.headers, pageHeaders(pathOf(request.url), query, { ...asked, total }))
         return found.map(json)
       },
       {

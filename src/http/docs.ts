@@ -114,6 +114,5 @@ const asset = (text: string, type: string) =>
     headers: {
       'content-type': `${type}; charset=utf-8`,
       'cache-control': 'public, max-age=31536000, immutable',
-      'x-content-type-options': 'nosniff',
     },
   })

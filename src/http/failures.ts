@@ -12,20 +12,25 @@ type Asked = {
 
 /** What a client is told when the disk under the books failed; null: that was not it. */
 export type DiskRefusal = (error: unknown) => Refusal | null
-/** LiteLLM has keys in a path. */
-const SECRET = /sk-[^/]+/g
+
+/** As the log may have it: LiteLLM has keys in a path. */
+const shown = ({ method, path }: Asked) => `${method} ${path.replace(/sk-[^/]+/g, 'sk-…')}`
+
+/** A browser must not take for a page what a client wrote into an id, and we repeat. */
+export const NOT_SNIFFED = { 'x-content-type-options': 'nosniff' }
 
 /** Whatever was thrown becomes the one error shape here, and nowhere else. */
 export function failureResponse(error: unknown, code: string | number, asked: Asked): Response {
   const refusal = asRefusal(error, code, asked) ?? troubleRefusal(error, asked)
   if (refusal !== null) {
-    return Response.json(refusal, { status: refusal.status, headers: { ...refusal.headers } })
+    const headers = { ...NOT_SNIFFED, ...refusal.headers }
+    return Response.json(refusal, { status: refusal.status, headers })
   }
-  logError(`${asked.method} ${asked.path.replace(SECRET, 'sk-...')} failed`, error)
+  logError(`${shown(asked)} failed`, error)
   const message = 'Internal error. The log of the server says more.'
   return Response.json(
     { error: { message, type: 'api_error', param: null, code: '500' } },
-    { status: 500 },
+    { status: 500, headers: NOT_SNIFFED },
   )
 }
 
@@ -46,10 +51,10 @@ function asRefusal(error: unknown, code: string | number, asked: Asked): Refusal
   return null
 }
 
-function troubleRefusal(error: unknown, { method, path, diskRefusal }: Asked): Refusal | null {
-  const refusal = diskRefusal(error)
+function troubleRefusal(error: unknown, asked: Asked): Refusal | null {
+  const refusal = asked.diskRefusal(error)
   if (refusal === null) return null
-  logTrouble((refusal.cause as Error).message, { failed: `${method} ${path}` })
+  logTrouble((refusal.cause as Error).message, { failed: shown(asked) })
   return refusal
 }
 

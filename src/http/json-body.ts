@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import { refuseMonstrous } from '../gateway/json-bounds.ts'
 
 /** More than any of our own routes needs: a thousand ids to delete are a quarter of it. */
 const BODY_BYTES_MAX = 1_000_000
@@ -27,6 +28,7 @@ async function readOptionalJson({ request }: { readonly request: Request }): Pro
 }
 
 function parse(text: string): unknown {
+  refuseMonstrous(text)
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -2,13 +2,14 @@ import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { VirtualKey } from '../ledger/key.ts'
 import { requireAccess } from './access.ts'
+import { pathOf } from './address.ts'
 import type { Authenticate } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
-import { type DiskRefusal, failureResponse } from './failures.ts'
+import { type DiskRefusal, failureResponse, NOT_SNIFFED } from './failures.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
@@ -50,10 +51,10 @@ export function server(parts: ServerParts): AnyElysia {
   // `standardHostname: false`: else Elysia looks for the path from the 11th character on, and with
   // a `Host` of three letters finds another one than the route's; the guard must not be misled.
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
-    .onError({ as: 'global' }, ({ error, code, path, request }) =>
+    .onError({ as: 'global' }, ({ error, code, request: { method, url } }) =>
       failureResponse(error, code, {
-        path,
-        method: request.method,
+        method,
+        path: pathOf(url),
         routes: app.routes,
         diskRefusal: parts.diskRefusal,
       }),
@@ -64,6 +65,8 @@ export function server(parts: ServerParts): AnyElysia {
       requireAccess(parts.authenticate(request), { method: request.method, path })
     })
     .use(parts.calls)
+    // Not for the routes above: Elysia would take their answers apart to add it.
+    .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))
     .use(customerRoutes(withModels, '/end_user'))
     .use(periodRoutes(parts, '/customer'))
@@ -75,17 +78,6 @@ export function server(parts: ServerParts): AnyElysia {
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
   return app
-}
-
-/**
- * Without `new URL`: this runs for each call. And without a slash at the end, which makes no
- * difference to Elysia either.
- */
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('//') + 2)
-  const query = url.indexOf('?', start)
-  const end = query === -1 ? url.length : query
-  return url.slice(start, end > start + 1 && url[end - 1] === '/' ? end - 1 : end)
 }
 
 const ErrorSchema = Type.Object(

@@ -5,15 +5,16 @@ import { type Usage, usageFromOpenAI } from './usage.ts'
 /** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
 const UNDIGESTED_CHARS_MAX = 256 * 1024
 
-/**
- * An event longer than this is passed on unread: no provider sends one, a broken upstream might.
- */
+/** Longer than any provider's event. A broken upstream's is passed on unread, and not held. */
 const EVENT_BYTES_MAX = 8 * 1024 * 1024
 
 const NOTHING = new Uint8Array(0)
 
 const COLON = 0x3a
 const NEWLINE = 0x0a
+
+/** An error of the upstream as JSON for the client; of one that is no JSON nothing is given. */
+export type ErrorEvent = (upstream: Readonly<Record<string, unknown>>) => string
 
 /** What one piece of a stream comes to. */
 export type Reading = {
@@ -25,10 +26,10 @@ export type Reading = {
 
 /**
  * Reads an OpenAI-compatible event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html)
- * on the side, while its bytes pass. What comes out, `pass` and `end` put together, is what went
- * in, byte for byte, but for one thing: with `hideUsage`, the extra chunk that carries only the
- * usage is kept back, because the client did not ask for it. Only then is an event that is not
- * yet whole held until it is; otherwise every byte passes at once.
+ * on the side, while its events pass, each when it is whole. What comes out, `pass` and `end` put
+ * together, is what went in, byte for byte, but for two things. With `hideUsage`, the extra chunk
+ * that carries only the usage is kept back, because the client did not ask for it. And an error
+ * that the upstream sends is given as `errorEvent` words it: it may name the operator's account.
  *
  * Bytes are looked at as Latin-1 text: one character a byte, so that a place in the text is a
  * place in the bytes. Chunks are not parsed as they pass; what was delivered is worked out only
@@ -36,14 +37,12 @@ export type Reading = {
  */
 export class ChunkReader {
   readonly #hideUsage: boolean
-  readonly #holdsParts: boolean
   readonly #learnsFrame: boolean
+  readonly #errorEvent: ErrorEvent
   /** The first chunk that was JSON, without what is particular to it. */
   #frame: Readonly<Record<string, unknown>> | null = null
   /** The event that is not yet whole. */
   #open: Uint8Array = NOTHING
-  /** How many bytes of `#open` have passed already. */
-  #passed = 0
   #usage: Usage | null = null
   #ended = false
   #undigested: string[] = []
@@ -56,41 +55,42 @@ export class ChunkReader {
   #undigestedBytes = 0
   #error: string | null = null
 
-  /** With `holdsParts` an event passes only when it is whole, so that the stream can be ended. */
-  constructor(options: { readonly hideUsage: boolean; readonly holdsParts?: boolean }) {
+  /** With `learnsFrame` it soon knows what of a chunk is not text, as `couldPass` needs. */
+  constructor(options: {
+    readonly hideUsage: boolean
+    readonly learnsFrame?: boolean
+    readonly errorEvent: ErrorEvent
+  }) {
     this.#hideUsage = options.hideUsage
-    this.#holdsParts = options.hideUsage || options.holdsParts === true
-    this.#learnsFrame = options.holdsParts === true
+    this.#learnsFrame = options.learnsFrame === true
+    this.#errorEvent = options.errorEvent
   }
 
   read(piece: Uint8Array): Reading {
     if (this.#ended) return { pass: NOTHING, end: piece }
-    const passed = this.#passed
     const bytes = this.#open.length === 0 ? piece : concat([this.#open, piece])
     const text = latin1(bytes)
 
-    const hidden: [from: number, to: number][] = []
+    const changes: Change[] = []
     let from = 0
     for (let to = eventEnd(text, from); to !== -1; to = eventEnd(text, from)) {
-      const kind = this.#readEvent(text.slice(from, to))
-      if (kind === 'done') return this.#finish(bytes, { from, passed, hidden })
-      if (kind === 'usage' && this.#hideUsage) hidden.push([from, to])
+      const by = this.#readEvent(text.slice(from, to))
+      if (this.#ended) {
+        this.#open = NOTHING
+        return { pass: changed(bytes.subarray(0, from), changes), end: bytes.subarray(from) }
+      }
+      if (by !== null) changes.push({ from, to, by })
       from = to
     }
-    const tooLong = bytes.length - from > EVENT_BYTES_MAX
-    const to = tooLong ? bytes.length : this.#passUpTo(text, { from, passed })
-    this.#open = tooLong ? NOTHING : bytes.subarray(from)
-    this.#passed = tooLong ? 0 : to - from
-    return { pass: without(bytes.subarray(0, to), hidden).subarray(passed), end: null }
+    if (bytes.length - from > EVENT_BYTES_MAX) from = bytes.length
+    this.#open = bytes.subarray(from)
+    return { pass: changed(bytes.subarray(0, from), changes), end: null }
   }
 
   /** What is left of a stream that closed without saying `[DONE]`, or in the midst of saying it. */
   rest(): Uint8Array {
-    const kind = this.#readEvent(latin1(this.#open))
-    const rest = kind === 'usage' && this.#hideUsage ? NOTHING : this.#open.subarray(this.#passed)
-    if (kind === 'done') this.#ended = true
+    const rest = this.#readEvent(latin1(this.#open)) ?? this.#open
     this.#open = NOTHING
-    this.#passed = 0
     return rest
   }
 
@@ -135,36 +135,22 @@ export class ChunkReader {
     return this.#error
   }
 
-  /** How far a piece may pass whose last event, from `from` on, is not yet whole. */
-  #passUpTo(text: string, { from, passed }: { from: number; passed: number }): number {
-    if (this.#holdsParts) return from
-    // This may become `data: [DONE]`, which waits for the charge.
-    const mayBeEnd = /^data:\s*(\[|$)/.test(text.slice(from, from + 16))
-    return mayBeEnd ? Math.max(from, passed) : text.length
-  }
-
-  #finish(
-    bytes: Uint8Array,
-    at: { from: number; passed: number; hidden: readonly (readonly [number, number])[] },
-  ): Reading {
-    this.#ended = true
-    this.#open = NOTHING
-    // Of an event whose first part had passed before it was known for the end, the rest waits.
-    const from = Math.max(at.from, at.passed)
-    const pass = without(bytes.subarray(0, from), at.hidden).subarray(at.passed)
-    return { pass, end: bytes.subarray(from) }
-  }
-
-  #readEvent(event: string): 'done' | 'usage' | 'other' {
+  /** What the client gets in its place; null: the event as it is. */
+  #readEvent(event: string): Uint8Array | null {
     const data = dataOf(event)
-    if (data === '') return 'other'
-    if (data === '[DONE]') return 'done'
-    if (hasUsage(data)) {
-      const json = parse(data)
-      const usage = usageFromOpenAI(json?.['usage'])
-      if (usage !== null) this.#usage = usage
-      const choices = json?.['choices']
-      if (Array.isArray(choices) && choices.length === 0) return 'usage'
+    if (data === '') return null
+    if (data === '[DONE]') {
+      this.#ended = true
+      return null
+    }
+    const mayBeError = isNamedError(event) || hasError(data)
+    const json = mayBeError || hasUsage(data) ? parse(data) : null
+    const usage = usageFromOpenAI(json?.['usage'])
+    if (usage !== null) this.#usage = usage
+    const isError = mayBeError && (isNamedError(event) || isErrorIn(json))
+    const choices = json?.['choices']
+    if (hasUsage(data) && !isError && Array.isArray(choices) && choices.length === 0) {
+      return this.#hideUsage ? NOTHING : null
     }
     this.#undigested.push(data)
     this.#undigestedChars += data.length
@@ -173,7 +159,7 @@ export class ChunkReader {
     // The role, and the first words: from these on it is known what of a chunk is frame.
     if (this.#learnsFrame && frame === 0 && this.#undigested.length > 1) this.#digest()
     if (this.#undigestedChars > UNDIGESTED_CHARS_MAX) this.#digest()
-    return 'other'
+    return isError ? Buffer.from(`data: ${this.#errorEvent(json ?? {})}\n\n`) : null
   }
 
   #digest() {
@@ -248,6 +234,18 @@ function hasUsage(data: string): boolean {
   return at !== -1 && /^\s*:\s*\{/.test(data.slice(at + 7, at + 32))
 }
 
+/** The same for an error, which may yet be one of a part of the answer. */
+const hasError = (data: string): boolean =>
+  data.includes('"error"') && /"error"\s*:\s*[{"[]/.test(data)
+
+/** Whether the event's own name is `error`, whatever it says then; names come before data. */
+const isNamedError = (event: string): boolean =>
+  !event.startsWith('data:') && /^event: ?error\b/m.test(event)
+
+/** Of what has an error somewhere; Gemini sends its own in a list. */
+const isErrorIn = (json: Readonly<Record<string, unknown>> | null): boolean =>
+  json === null || Array.isArray(json) || errorMessage(json) !== null
+
 /** A chunk's JSON object, from Latin-1 text back to what it says; null if it is none. */
 function parse(data: string): Record<string, unknown> | null {
   try {
@@ -268,13 +266,16 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-function without(bytes: Uint8Array, ranges: readonly (readonly [number, number])[]): Uint8Array {
-  if (ranges.length === 0) return bytes
+/** Bytes from one place to another that others stand in for. */
+type Change = { readonly from: number; readonly to: number; readonly by: Uint8Array }
+
+function changed(bytes: Uint8Array, changes: readonly Change[]): Uint8Array {
+  if (changes.length === 0) return bytes
   const parts: Uint8Array[] = []
-  let from = 0
-  for (const [start, end] of ranges) {
-    parts.push(bytes.subarray(from, start))
-    from = end
+  let at = 0
+  for (const { from, to, by } of changes) {
+    parts.push(bytes.subarray(at, from), by)
+    at = to
   }
-  return concat([...parts, bytes.subarray(from)])
+  return concat([...parts, bytes.subarray(at)])
 }

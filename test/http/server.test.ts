@@ -100,6 +100,7 @@ describe('failures', () => {
     ['a list', '[]', 'The body must be an object, got []'],
     ['null', 'null', 'The body must be an object, got null'],
     ['false', 'false', 'The body must be an object, got false'],
+    ['a list in a list in a list …', '['.repeat(60_000), 'The body is nested more than'],
     ['not UTF-8', new Uint8Array([0x22, 0xff, 0x22]), 'The body is not valid UTF-8'],
     ['cut off in a character', new Uint8Array([0x22, 0xe2, 0x82]), 'The body is not valid UTF-8'],
   ])('a body that is %s is a 400', async (_, body, says) => {

@@ -43,10 +43,12 @@ const streams: [name: string, stream: string, hidden: string][] = [
   ],
 ]
 
+const errorEvent = (json: object) => JSON.stringify({ ours: Object.keys(json) })
+
 /** Reads a stream cut at the given places; what passed before the end, and what came after. */
 function readCut(stream: string, cuts: readonly number[], hideUsage: boolean) {
   const bytes = Buffer.from(stream)
-  const reader = new ChunkReader({ hideUsage })
+  const reader = new ChunkReader({ hideUsage, errorEvent })
   const places = [
     0,
     ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
@@ -126,13 +128,68 @@ test('a stream of many chunks without usage is digested as it grows', () => {
   )
 })
 
-test('an error inside the stream is known', () => {
-  const { reader } = readCut('data: {"error":{"message":"too hot"}}\n\n', [], true)
-  expect(reader.error()).toBe('too hot')
+describe('an error inside the stream', () => {
+  const of = (json: string) => `event: error\ndata: ${json}\n\n`
+
+  test.each<[string, string, string[]]>([
+    ['an object', '{"error":{"message":"for org-1"}}', ['error']],
+    ['text', '{"error":"for org-1"}', ['error']],
+    ['a type of its own', '{"type":"error","error":{"message":"for org-1"}}', ['type', 'error']],
+    [
+      'beside a choice',
+      '{"id":"a","choices":[],"error":{"code":"for org-1"}}',
+      ['id', 'choices', 'error'],
+    ],
+    ['no whole JSON', '{"error":{"message":"for org-1}', []],
+    ['what has no error in it', '{"detail":"for org-1"}', ['detail']],
+    ['plain text', 'for org-1', []],
+  ])('given as %s is worded by us, wherever it is cut', (_, json, keys) => {
+    const ours = `data: ${JSON.stringify({ ours: keys })}\n\n`
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 8 }), fc.boolean(), (cuts, hideUsage) => {
+        const { whole } = readCut(plain + of(json) + done, cuts, hideUsage)
+        expect(whole).toBe(plain + ours + done)
+      }),
+    )
+  })
+
+  test.each(['{"error":{"message":"for org-1"}}', '{"error":"for org-1"}', '[{"error":{}}]'])(
+    'is known without its name: %s',
+    (json) => {
+      const { whole } = readCut(`${plain}data: ${json}\n\n`, [], false)
+      expect(whole.slice(plain.length)).toStartWith('data: {"ours":')
+    },
+  )
+
+  test('is worded by us also when the stream breaks off in it', () => {
+    const { whole } = readCut(plain + of('{"error":{"message":"for org-1'), [], false)
+    expect(whole).toBe(`${plain}data: {"ours":[]}\n\n`)
+  })
+
+  test('is none where a chunk has an error of null, or its text quotes one', () => {
+    const stream =
+      chunk({ error: null, choices: [] }) +
+      delta('\nevent: error\n') +
+      delta('{"error":{"message":"x"}}') +
+      done
+    expect(readCut(stream, [30, 60], false).whole).toBe(stream)
+  })
+
+  test('is known', () => {
+    const { reader } = readCut('data: {"error":{"message":"too hot"}}\n\n', [], true)
+    expect(reader.error()).toBe('too hot')
+  })
+})
+
+test('an event passes when it is whole, so that what it says is known before', () => {
+  const reader = new ChunkReader({ hideUsage: false, errorEvent })
+  const bytes = new Uint8Array(Buffer.from(delta('a')))
+  expect(reader.read(bytes.subarray(0, 20)).pass.length).toBe(0)
+  expect(reader.read(bytes.subarray(20)).pass).toEqual(bytes)
 })
 
 test('an event that never ends is passed on and forgotten', () => {
-  const reader = new ChunkReader({ hideUsage: true })
+  const reader = new ChunkReader({ hideUsage: true, errorEvent })
   const piece = new Uint8Array(5 * 1024 * 1024).fill(97)
   expect(reader.read(piece).pass.length).toBe(0)
   expect(reader.read(piece).pass.length).toBe(2 * piece.length)

@@ -182,7 +182,9 @@ function toolPieces(call: ToolCall, index: number, number: number): Piece[] {
 
 /** A count that a reader can check: the words of all messages, and four for each message. */
 function promptTokens(json: Asked['json']): number {
-  const messages = json['messages'] as readonly { readonly content?: unknown }[]
+  // One that is not strict takes a call without any, or with what is none.
+  const given = json['messages']
+  const messages: { readonly content?: unknown }[] = Array.isArray(given) ? given : []
   const words = (text: unknown): number => String(text ?? '').match(/\S+/g)?.length ?? 0
   const wordsOf = (content: unknown): number =>
     Array.isArray(content)
