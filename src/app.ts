@@ -97,9 +97,10 @@ async function joinParts(config: Config, masterKey: string) {
     await store.commit(settlement, events)
     if (events.length > 0) outbox?.wake()
   }
-  const inFlight = new InFlight()
+  const inFlight = new InFlight({ callsMax: config.callsInFlightMax })
   const gateway: Gateway = {
     inFlight,
+    clientIdleMs: config.clientIdleMs,
     identifyRules: { headers: headersThatName(config) },
     deployments,
     accounts,
@@ -117,7 +118,9 @@ async function joinParts(config: Config, masterKey: string) {
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
       authorize: (headers) => requireMasterKey(headers, keyDigest),
-      bodyBytesMax: config.bodyBytesMax,
+      arrive: (id) => inFlight.arrive(id),
+      leave: (id) => inFlight.leave(id),
+      body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
       newId,
     }),
     deployments: deployments.all,

@@ -18,6 +18,7 @@ const REFUSALS = {
   conflict: { status: 400, type: 'bad_request' },
   in_use: { status: 409, type: 'conflict' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
+  body_too_slow: { status: 408, type: 'timeout_error' },
   overloaded: { status: 503, type: 'overloaded' },
   upstream_failed: { status: 502, type: 'upstream_error' },
   upstream_timed_out: { status: 504, type: 'timeout_error' },

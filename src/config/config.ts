@@ -92,6 +92,12 @@ export type Config = {
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */
   readonly bodyBytesMax: number
+  /** How long the body of a call may take to arrive, milliseconds. */
+  readonly bodyTimeoutMs: number
+  /** How long a client may leave a stream unread, milliseconds. */
+  readonly clientIdleMs: number
+  /** Calls at once, over all customers. */
+  readonly callsInFlightMax: number
   /** Things that are worth saying and do not stop the server, each with its place. */
   readonly warnings: readonly string[]
 }

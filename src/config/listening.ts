@@ -9,7 +9,6 @@ export type Flags = {
   readonly db?: string | undefined
 }
 
-const BYTES_PER_MB = 1_048_576
 const A_DAY_SECONDS = 86_400
 const PORT = 'a whole number from 0 to 65535'
 const PORT_BOUNDS = { min: 0, max: 65_535, isWhole: true }
@@ -17,10 +16,7 @@ const PORT_BOUNDS = { min: 0, max: 65_535, isWhole: true }
 const HOST = /^[^\s/]+$/
 const A_HOST = 'an address of this machine, such as 127.0.0.1'
 
-type Listening = Pick<
-  Config,
-  'host' | 'port' | 'databasePath' | 'shutdownTimeoutMs' | 'bodyBytesMax'
->
+type Listening = Pick<Config, 'host' | 'port' | 'databasePath' | 'shutdownTimeoutMs'>
 
 /** Where the server listens and keeps its books: flags over environment over file. */
 export function readListening(
@@ -42,17 +38,11 @@ export function readListening(
   const timeout = reader.field(tollgate, 'shutdown_timeout')
   const seconds = `a number of seconds from 0 to ${A_DAY_SECONDS}`
   const shutdownTimeout = reader.number(timeout, seconds, { min: 0, max: A_DAY_SECONDS })
-  const size = reader.field(tollgate, 'max_body_mb')
-  const bodyMb = reader.number(size, 'a number of megabytes from 0.001 to 1024', {
-    min: 0.001,
-    max: 1024,
-  })
   return {
     port: givenPort(reader, flags) ?? filePort ?? 4000,
     host: givenHost(reader, flags) ?? fileHost ?? '127.0.0.1',
     databasePath: givenPath(reader, flags) ?? filePath ?? urlPath ?? './tollgate.db',
     shutdownTimeoutMs: Math.round((shutdownTimeout ?? 30) * 1000),
-    bodyBytesMax: Math.round((bodyMb ?? 10) * BYTES_PER_MB),
   }
 }
 

@@ -1,3 +1,4 @@
+import { readBounds } from './bounds.ts'
 import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
 import { demoDeployment, readDeployments, readTimeoutMs } from './deployments.ts'
@@ -61,6 +62,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   const timeoutMs = readTimeoutMs(reader, requestTimeout) ?? DEFAULT_TIMEOUT_MS
   const settings = {
     ...readListening(reader, flags, { general, tollgate }),
+    ...readBounds(reader, tollgate),
     ...readGeneral(reader, general, tollgate),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     deployments:

@@ -7,6 +7,7 @@ import { usageFromOpenAI } from '../metering/usage.ts'
 import type { Deployment } from './deployments.ts'
 import { answerHeaders, timedOut } from './forward.ts'
 import type { Guard } from './guard.ts'
+import { type Sink, untilUnread, watchWaiting } from './idle.ts'
 import { type Ending, LEFT_WAITING, NOTHING_CAME } from './settle.ts'
 
 /** An upstream's answer on its way to the client. */
@@ -66,12 +67,12 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
     usage: reader.usage(),
     delivered,
   })
-  const watch = watchIdle(deployment.timeoutMs, () => abort.abort(timedOut(deployment)))
+  const watch = watchWaiting(deployment.timeoutMs, () => abort.abort(timedOut(deployment)))
   let clientLeft = false
   let isCut = false
 
   /** Ends the stream as its provider would at its cap, before what the budget cannot pay. */
-  const cutOff = async (controller: Controller, delivered: string) => {
+  const cutOff = async (controller: Sink, delivered: string) => {
     isCut = true
     watch.stop()
     abort.abort(new Refusal('upstream_failed', 'The answer passed what is held for it.'))
@@ -83,7 +84,7 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
   const isNear = (piece: Uint8Array) => guard !== null && reader.couldPass(guard.safeBytes, piece)
 
   /** Passes a piece on; says whether the client now has something new, or the end. */
-  const pass = async (controller: Controller, piece: Uint8Array): Promise<boolean> => {
+  const pass = async (controller: Sink, piece: Uint8Array): Promise<boolean> => {
     const watched = isNear(piece) ? { before: reader.delivered() } : null
     const { pass, end } = reader.read(piece)
     if (watched !== null && reader.usage() === null) {
@@ -101,7 +102,7 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
   }
 
   /** The same for a piece of several events, of which the first may fit and the last may not. */
-  const passAll = async (controller: Controller, piece: Uint8Array): Promise<boolean> => {
+  const passAll = async (controller: Sink, piece: Uint8Array): Promise<boolean> => {
     let isNew = false
     let rest = piece
     while (!isCut && isNear(rest)) {
@@ -113,9 +114,10 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
     return isCut || (await pass(controller, rest)) || isNew
   }
 
-  const next = async (controller: Controller): Promise<boolean> => {
+  const next = async (controller: Sink): Promise<boolean> => {
+    watch.begin()
     const { done, value } = await upstream.read()
-    watch.seen()
+    watch.end()
     if (!done) return passAll(controller, value)
     const rest = reader.rest()
     await settle(ending(outcomeOf(reader)))
@@ -125,8 +127,8 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
     return true
   }
 
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
+  const source = {
+    async pull(controller: Sink) {
       try {
         while (!(await next(controller)));
       } catch (error) {
@@ -144,18 +146,18 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
       abort.abort(new Refusal('upstream_failed', 'The client hung up.'))
       await settle(ending('client_closed'))
     },
-  })
+  }
+  const body = new ReadableStream<Uint8Array>(untilUnread(source, options.clientIdleMs))
   return new Response(body, { status: response.status, headers: headersOf(answer) })
 }
 
 type StreamOptions = {
   /** The client did not ask for the usage. */
   readonly hideUsage: boolean
+  readonly clientIdleMs: number
   /** Null: no budget limits the answer. */
   readonly guard: Guard | null
 }
-
-type Controller = ReadableStreamDefaultController<Uint8Array>
 
 /** A stream that closed in good order is whole, unless all it said was an error. */
 function outcomeOf(reader: ChunkReader): Ending['outcome'] {
@@ -193,25 +195,6 @@ function headersOf({ callId, response, deployment, limits }: Answer): Record<str
     'x-litellm-call-id': callId,
     'x-tollgate-model-id': deployment.id,
     'x-litellm-model-id': deployment.id,
-  }
-}
-
-/** Calls `expired` when nothing was seen for `idleMs`; one timer, however often something is. */
-function watchIdle(idleMs: number, expired: () => void) {
-  let seenAt = performance.now()
-  let timer = setTimeout(check, idleMs)
-  function check() {
-    const leftMs = seenAt + idleMs - performance.now()
-    if (leftMs <= 0) expired()
-    else timer = setTimeout(check, leftMs)
-  }
-  return {
-    seen() {
-      seenAt = performance.now()
-    },
-    stop() {
-      clearTimeout(timer)
-    },
   }
 }
 

@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import { refuseMonstrous, stringEnd } from './json-bounds.ts'
 
 /** The body of a call: the text as it came, and what it says. */
 export type CallBody = {
@@ -36,8 +37,10 @@ export function parseBody(bytes: Uint8Array): CallBody {
   let json: unknown
   try {
     text = decoder.decode(bytes)
+    refuseMonstrous(text)
     json = JSON.parse(text)
   } catch (cause) {
+    if (cause instanceof Refusal) throw cause
     const what = bytes.length === 0 ? 'is empty' : 'is not valid JSON'
     throw new Refusal('invalid_request', `The body ${what}; send one JSON object in UTF-8.`, {
       cause,
@@ -119,16 +122,6 @@ function endOfValue(text: string, from: number): number {
     else if (character === '{' || character === '[') depth++
     else if (character === '}' || character === ']') depth--
     if (depth === 0) return at + 1
-  }
-  return text.length
-}
-
-/** The place after the closing quote of the string that starts at `from`. */
-function stringEnd(text: string, from: number): number {
-  for (let at = text.indexOf('"', from + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let backslashes = 0
-    while (text[at - 1 - backslashes] === '\\') backslashes++
-    if (backslashes % 2 === 0) return at + 1
   }
   return text.length
 }

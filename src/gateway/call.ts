@@ -39,6 +39,8 @@ export type Gateway = Admission & {
   readonly identifyRules: IdentifyRules
   readonly deployments: Deployments
   readonly inFlight: InFlight
+  /** How long a client may leave a stream unread. */
+  readonly clientIdleMs: number
   /** Resolves when the charge is on disk, with its events. */
   readonly commit: (settlement: Settlement, budget: Budget | null) => Promise<void>
 }
@@ -66,7 +68,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const settle = settleOnce({ call, json, deployment, reservation, startedAt, abort }, gateway)
   const hangUp = () => abort.abort(new Refusal('upstream_failed', 'The client hung up.'))
   call.signal.addEventListener('abort', hangUp, { once: true })
-  gateway.inFlight.add(abort)
+  gateway.inFlight.add(call.id, abort)
 
   let isSent = false
   let response: Response
@@ -92,6 +94,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   if (!isStream) return jsonAnswer(answer, call.signal)
   return streamAnswer(answer, {
     hideUsage: !asked.usage,
+    clientIdleMs: gateway.clientIdleMs,
     guard: guardOf(reservation, deployment, gateway),
   })
 }
@@ -124,7 +127,7 @@ function settleOnce(
     gateway.accounts.written(reservation)
     return settlement
   }
-  const ended = () => gateway.inFlight.remove(about.abort)
+  const ended = () => gateway.inFlight.remove(call.id)
   return (ending) => (settled ??= settle(ending).finally(ended))
 }
 

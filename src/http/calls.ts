@@ -3,13 +3,16 @@ import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
 import { operation } from './operation.ts'
+import { type BodyLimits, readBody } from './request-body.ts'
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
   /** Throws `unauthorized`. */
   readonly authorize: (headers: Headers) => void
-  /** Bytes. */
-  readonly bodyBytesMax: number
+  /** Throws `overloaded` when there are too many calls; else `leave` follows. */
+  readonly arrive: (id: string) => void
+  readonly leave: (id: string) => void
+  readonly body: BodyLimits
   readonly newId: () => string
 }
 
@@ -37,7 +40,8 @@ async function answer(request: Request, path: string, parts: CallParts): Promise
   parts.authorize(request.headers)
   const id = parts.newId()
   try {
-    const body = await readBody(request, parts.bodyBytesMax)
+    parts.arrive(id)
+    const body = await readBody(request, parts.body)
     return await parts.handleCall({
       id,
       path,
@@ -48,19 +52,10 @@ async function answer(request: Request, path: string, parts: CallParts): Promise
   } catch (error) {
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
+  } finally {
+    parts.leave(id)
   }
 }
-
-async function readBody(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > bytesMax) throw tooLarge(declared, bytesMax)
-  const body = new Uint8Array(await request.arrayBuffer())
-  if (body.length > bytesMax) throw tooLarge(body.length, bytesMax)
-  return body
-}
-
-const tooLarge = (bytes: number, bytesMax: number) =>
-  new Refusal('body_too_large', `The body has ${bytes} bytes; at most ${bytesMax} are taken.`)
 
 const Chat = Type.Object(
   {
@@ -133,6 +128,8 @@ const CHAT = operation({
       'ExceededBudget: End User=alice over budget. Spend=4.000012, Budget=4. ' +
         'Held for calls in flight: 0; the budget resets at 2026-12-01T00:00:00.000Z.',
     ),
+    new Refusal('body_too_slow', 'The body was not all here after 120 s.'),
+    new Refusal('body_too_large', 'The body has more than the 10485760 bytes that are taken.'),
     new Refusal('upstream_failed', 'The upstream of `demo` cannot be reached.'),
     new Refusal('upstream_timed_out', 'The upstream of `demo` sent nothing for 600 s.'),
     new Refusal('overloaded', 'Charges cannot be written at the moment; try again shortly.'),

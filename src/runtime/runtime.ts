@@ -18,7 +18,13 @@ export const isDeno = deno !== undefined
 type Listenable = {
   fetch(request: Request): Response | Promise<Response>
   listen(
-    options: { port: number; hostname: string; idleTimeout: number; reusePort: boolean },
+    options: {
+      port: number
+      hostname: string
+      idleTimeout: number
+      reusePort: boolean
+      maxRequestBodySize: number
+    },
     ready: () => void,
   ): unknown
   readonly server: { readonly port?: number | undefined; stop(abrupt?: boolean): unknown } | null
@@ -65,8 +71,15 @@ async function listenOnBun(
 ): Promise<Listener> {
   // `idleTimeout`: a model may think for minutes between two bytes; our own time-outs watch the
   // upstream. `reusePort`: with Elysia's default, true, a second server takes the same port
-  // without a word, and the kernel deals each of them a share of the calls.
-  const options = { port, hostname: host, idleTimeout: 0, reusePort: false }
+  // without a word, and the kernel deals each of them a share of the calls. `maxRequestBodySize`:
+  // its refusal has no body; who reads a request has a bound and a sentence of its own.
+  const options = {
+    port,
+    hostname: host,
+    idleTimeout: 0,
+    reusePort: false,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+  }
   await new Promise<void>((resolve) => app.listen(options, resolve))
   const server = app.server
   if (server?.port === undefined) throw new Error('the runtime names no port')

@@ -85,6 +85,21 @@ describe('a mistake is told with its line, its value and what would be right', (
       '3: tollgate_settings.max_body_mb must be a number of megabytes from 0.001 to 1024, got 0',
     ],
     [
+      'no call at all',
+      withModel('tollgate_settings: {max_calls_in_flight: 0}'),
+      '3: tollgate_settings.max_calls_in_flight must be a whole number from 1 to 1000000, got 0',
+    ],
+    [
+      'no time for a body',
+      withModel('tollgate_settings: {body_timeout: 0}'),
+      '3: tollgate_settings.body_timeout must be a number of seconds from 0.1 to 86400, got 0',
+    ],
+    [
+      'a client for ever',
+      withModel('tollgate_settings: {client_idle_timeout: never}'),
+      '3: tollgate_settings.client_idle_timeout must be a number of seconds from 0.1 to 86400, got "never"',
+    ],
+    [
       'a webhook that is no address',
       withModel('tollgate_settings: {webhook_url: hooks}'),
       '3: tollgate_settings.webhook_url must be an address that begins with http:// or https://, without a password, got something else (not shown)',

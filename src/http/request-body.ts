@@ -1,0 +1,81 @@
+import { Refusal } from '../errors.ts'
+
+/** What a request's body may be. */
+export type BodyLimits = {
+  /** Bytes. */
+  readonly bytesMax: number
+  /** From its headers to its last byte, milliseconds. */
+  readonly timeoutMs: number
+}
+
+/**
+ * All of a request's body. Of one that is too large no more than the limit is ever in memory: it is
+ * refused by its `content-length`, or else while it comes. The time is for the whole of it, since
+ * a client that sends a byte a second is never idle.
+ *
+ * Throws `body_too_large` or `body_too_slow`; the connection is then of no more use.
+ */
+export async function readBody(
+  request: Request,
+  limits: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const length = request.headers.get('content-length')
+  if (Number(length ?? 0) > limits.bytesMax) throw tooLarge(limits)
+  if (request.body === null) return new Uint8Array(0)
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(tooSlow(limits)), limits.timeoutMs)
+  try {
+    // A server reads no more than the length that was declared, so what is within needs no watch.
+    const isDeclared = length !== null && !request.headers.has('transfer-encoding')
+    if (!isDeclared) return await readWithin(request.body, limits, late.promise)
+    return new Uint8Array(await Promise.race([request.arrayBuffer(), late.promise]))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readWithin(
+  body: ReadableStream<Uint8Array>,
+  limits: BodyLimits,
+  late: Promise<never>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader()
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late])
+      if (done) return joined(pieces, bytes)
+      bytes += value.length
+      if (bytes > limits.bytesMax) throw tooLarge(limits)
+      pieces.push(value)
+    }
+  } catch (error) {
+    // Not waited for: Deno reads what is left of the body first, however long that takes.
+    reader.cancel().catch(() => {})
+    throw error
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
+/** What is left of the body is not waited for. */
+const headers = { connection: 'close' }
+
+const tooLarge = ({ bytesMax }: BodyLimits) =>
+  new Refusal('body_too_large', `The body has more than the ${bytesMax} bytes that are taken.`, {
+    headers,
+  })
+
+const tooSlow = ({ timeoutMs }: BodyLimits) =>
+  new Refusal('body_too_slow', `The body was not all here after ${timeoutMs / 1000} s.`, {
+    headers,
+  })
