@@ -5,9 +5,9 @@ import { type Nanos, plus, ZERO } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
-import type { Encode } from '../metering/tokens.ts'
 import type { Demand } from '../metering/worst-case.ts'
 import { type Hold, type LiveAccount, openLive, roll, settleOn } from './live-account.ts'
+import type { Prompt } from './prompt.ts'
 
 /** What the accounts need of the store. */
 export type AccountStore = {
@@ -54,8 +54,8 @@ export type Reservation = {
   outputTokens: number
   /** What it may come to; with a prompt that was counted, when somebody had to. */
   demand: Demand
-  /** Counts the prompt, in place of a bound that was cheap to have; null: it is counted. */
-  counted: ((encode: Encode) => Demand) | null
+  /** That `demand` has a bound for which was cheap to have; null: it is counted. */
+  prompt: Prompt | null
 }
 
 /** Ids of customers and budgets that an operator changed. */

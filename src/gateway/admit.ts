@@ -1,11 +1,13 @@
 import type { BudgetRules } from '../config/config.ts'
 import { Refusal } from '../errors.ts'
 import type { Encode } from '../metering/tokens.ts'
+import type { Demand } from '../metering/worst-case.ts'
 import type { Accounts, LiveCustomer, Reservation } from './accounts.ts'
 import { demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
+import type { Prompt } from './prompt.ts'
 import { overBudget, overRate } from './refusals.ts'
-import { type Reserved, reserve, tighten } from './reserve.ts'
+import { type Reserved, reserve, tighten, uncounted } from './reserve.ts'
 
 /** What admission asks and is told. */
 export type Admission = {
@@ -43,24 +45,24 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
     if (gate.rules.requireCustomer) throw noCustomer()
     return { reservation: null, cap: null }
   }
-  const { demand, counted } = demandOf(call, call.deployment)
+  const { demand, prompt } = demandOf(call, call.deployment)
   const model = call.deployment.modelName
 
-  const attempt = (exact: Encode | null): { live: LiveCustomer; reserved: Reserved } => {
+  const attempt = (exact: Demand | null): { live: LiveCustomer; reserved: Reserved } => {
     const now = gate.now()
     const live = customerOf(call.customerId!, gate, now)
     refuseBlocked(live)
     refuseModel(live, model)
     refuseUnpriced(live, call.deployment, gate.rules)
-    if (exact !== null) tighten(gate.accounts, live, exact)
+    if (exact !== null) tighten(gate.accounts, live)
     const reserved = reserve(
       gate.accounts,
       {
         live,
         on: gate.accounts.accountsFor(live, model, now),
         model,
-        demand: exact === null ? demand : counted(exact),
-        counted: exact === null ? counted : null,
+        demand: exact ?? demand,
+        prompt: exact === null ? prompt : null,
         mode: live.budget?.mode ?? gate.rules.mode,
         now,
       },
@@ -77,12 +79,25 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   if (reserved.kind !== 'held') {
     // The bound on the prompt was cheap. Before somebody is refused or capped, it is counted.
     const encode = await gate.tokenizerFor(call.deployment.upstreamModel)
+    await countAll(live, prompt, encode)
     requireHealth(gate)
-    ;({ live, reserved } = attempt(encode))
+    ;({ live, reserved } = attempt(prompt.demand))
   }
   if (reserved.kind === 'held') return reserved
   if (reserved.kind === 'by minute') throw overRate(live, reserved.refusal)
   throw overBudget(live, reserved, { status: gate.budgetExceededStatus, now: gate.now() })
+}
+
+/** How often it is looked for calls that came while the others' prompts were counted. */
+const ROUNDS_MAX = 8
+
+/** Counts the prompt of a call, and of the customer's calls in flight that were held by a bound. */
+async function countAll(live: LiveCustomer, own: Prompt, encode: Encode) {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const left = [own, ...uncounted(live)].filter(({ demand }) => demand === null)
+    if (left.length === 0) return
+    for (const prompt of left) await prompt.count(encode)
+  }
 }
 
 function requireHealth({ isHealthy }: Admission) {

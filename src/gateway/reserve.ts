@@ -1,7 +1,6 @@
 import type { BudgetMode } from '../ledger/budget.ts'
 import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
-import type { Encode } from '../metering/tokens.ts'
 import {
   type Demand,
   type Room,
@@ -22,6 +21,7 @@ import {
   tokensLeft,
   withdraw,
 } from './live-account.ts'
+import type { Prompt } from './prompt.ts'
 
 /** A call that asks for its place on its customer's accounts. */
 export type Request = {
@@ -30,8 +30,8 @@ export type Request = {
   readonly on: readonly LiveAccount[]
   readonly model: string
   readonly demand: Demand
-  /** The same demand with its prompt counted; null: `demand` is that already. */
-  readonly counted: ((encode: Encode) => Demand) | null
+  /** That has not been counted for `demand`; null: it is. */
+  readonly prompt: Prompt | null
   readonly mode: BudgetMode
   readonly now: number
 }
@@ -55,7 +55,7 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   if (used !== undefined) return { kind: 'over', on: used, least: ZERO }
   const room = mode === 'strict' ? roomOf(on, now) : NO_LIMIT
   const size =
-    request.counted === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
+    request.prompt === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
   if (size === null) return tooLarge(request, rules)
 
   const holds: Hold[] = []
@@ -77,15 +77,20 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   return { kind: 'held', reservation, cap: size.cap }
 }
 
+/** The prompts of the customer's calls in flight that were held by a cheap bound. */
+export const uncounted = ({ reservations }: LiveCustomer): Prompt[] =>
+  [...reservations].map(({ prompt }) => prompt).filter((prompt) => prompt !== null)
+
 /**
- * Counts the prompts of all the customer's calls in flight that were held by a cheap bound: to be
- * done before anyone is refused or capped because of what is held.
+ * Holds no more for the customer's calls in flight than their prompts need that were counted: to
+ * be done before anyone is refused or capped because of what is held.
  */
-export function tighten(accounts: Accounts, live: LiveCustomer, encode: Encode) {
+export function tighten(accounts: Accounts, live: LiveCustomer) {
   for (const reservation of live.reservations) {
-    if (reservation.counted === null) continue
-    reservation.demand = reservation.counted(encode)
-    reservation.counted = null
+    const counted = reservation.prompt?.demand ?? null
+    if (counted === null) continue
+    reservation.demand = counted
+    reservation.prompt = null
     const tight = worstCaseOf(reservation, reservation.outputTokens)
     if (tight < reservation.worstCase) accounts.resize(reservation, tight)
   }
@@ -125,7 +130,7 @@ function wholly(room: Room, demand: Demand, rules: SizeRules): Size | null {
 }
 
 function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Reservation {
-  const { live, model, mode, demand, counted } = request
+  const { live, model, mode, demand, prompt } = request
   // Soft is LiteLLM's way: nothing is held.
   const isSoft = mode === 'soft'
   return {
@@ -135,7 +140,7 @@ function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Re
     worstCase: isSoft ? ZERO : size.worstCase,
     outputTokens: size.outputTokens,
     demand,
-    counted: isSoft ? null : counted,
+    prompt: isSoft ? null : prompt,
   }
 }
 

@@ -1,8 +1,9 @@
 import { type Nanos, ZERO } from '../ledger/money.ts'
 import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
-import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
+import type { Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
+import { countInTurns, countPromptInTurns } from './counting.ts'
 import type { Deployment } from './deployments.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
@@ -96,8 +97,8 @@ async function usageOf(
   const encode = await tokenizerFor(call.deployment.upstreamModel)
   const usage = {
     ...NO_USAGE,
-    input: countPrompt(call.json, encode),
-    output: countText(delivered, encode),
+    input: await countPromptInTurns(call.json, encode),
+    output: await countInTurns([delivered], encode),
   }
   return { usage, usageSource: 'estimated' }
 }
