@@ -90,6 +90,25 @@ async function listenOnBun(
   }
 }
 
+const FETCHES_MAX = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
+
+/** An executable's own script, inside of itself. */
+const INSIDE = /^(?:\/\$bunfs\/|[A-Z]:[\\/]~BUN)/
+
+/**
+ * To be called before all else. Bun has at most 256 requests under way and lets further ones wait
+ * (https://bun.sh/docs/runtime/networking/fetch), and with them the calls of everybody, as long as
+ * 256 slow streams last. It reads another number only where its process began, so the process
+ * begins again, in place: the same one for whoever started it.
+ */
+export function liftFetchLimit() {
+  if (isDeno || process.platform === 'win32' || process.env[FETCHES_MAX] !== undefined) return
+  const [, script = '', ...args] = process.argv
+  const ours = INSIDE.test(script) ? args : [...process.execArgv, script, ...args]
+  const env = { ...process.env, [FETCHES_MAX]: '65535' }
+  process.execve?.(process.execPath, [process.execPath, ...ours], env)
+}
+
 /** The reasons that an operator can do something about, by the names that the runtimes have. */
 function whyNot(cause: unknown): string {
   const { name, code, message } = cause as { name?: string; code?: string; message?: string }
