@@ -75,7 +75,7 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
   const cutOff = async (controller: Sink, delivered: string) => {
     isCut = true
     watch.stop()
-    abort.abort(new Refusal('upstream_failed', 'The answer passed what is held for it.'))
+    letGo(upstream, abort, 'The answer passed what is held for it.')
     const { row } = await settle(ending('interrupted', () => delivered))
     controller.enqueue(endAtCap(reader.frame(), options.hideUsage ? null : row))
     controller.close()
@@ -143,12 +143,18 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
     async cancel() {
       clientLeft = true
       watch.stop()
-      abort.abort(new Refusal('upstream_failed', 'The client hung up.'))
+      letGo(upstream, abort, 'The client hung up.')
       await settle(ending('client_closed'))
     },
   }
   const body = new ReadableStream<Uint8Array>(untilUnread(source, options.clientIdleMs))
   return new Response(body, { status: response.status, headers: headersOf(answer) })
+}
+
+/** Ends the call upstream. Aborted only, Deno would keep the connection of a body nobody reads. */
+function letGo(upstream: ReadableStreamDefaultReader, abort: AbortController, why: string) {
+  upstream.cancel().catch(() => {})
+  abort.abort(new Refusal('upstream_failed', why))
 }
 
 type StreamOptions = {

@@ -51,6 +51,9 @@ export async function forward(
       body: ask.body,
       redirect: 'manual',
       signal: abort.signal,
+      // Bun's own, else 5 minutes without a byte (https://github.com/oven-sh/bun/pull/6217): models
+      // think longer, and the deployment has a time-out of ours.
+      timeout: false,
     })
     if (!response.ok) throw await refusalOf(response, deployment)
   } catch (error) {

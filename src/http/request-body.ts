@@ -9,9 +9,15 @@ export type BodyLimits = {
 }
 
 /**
- * All of a request's body. Of one that is too large no more than the limit is ever in memory: it is
- * refused by its `content-length`, or else while it comes. The time is for the whole of it, since
- * a client that sends a byte a second is never idle.
+ * A body that is too large is read on, and thrown away, up to so many times the limit: a client
+ * hears nothing before it has sent all, and one that is cut off then sees a broken connection in
+ * place of the reason.
+ */
+const LENIENCE = 4
+
+/**
+ * All of a request's body; of one that is too large, never more than the limit is in memory. The
+ * time is for the whole of it, since a client that sends a byte a second is never idle.
  *
  * Throws `body_too_large` or `body_too_slow`; the connection is then of no more use.
  */
@@ -20,14 +26,15 @@ export async function readBody(
   limits: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const length = request.headers.get('content-length')
-  if (Number(length ?? 0) > limits.bytesMax) throw tooLarge(limits)
+  if (Number(length ?? 0) > limits.bytesMax * LENIENCE) throw tooLarge(limits)
   if (request.body === null) return new Uint8Array(0)
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(tooSlow(limits)), limits.timeoutMs)
   try {
     // A server reads no more than the length that was declared, so what is within needs no watch.
     const isDeclared = length !== null && !request.headers.has('transfer-encoding')
-    if (!isDeclared) return await readWithin(request.body, limits, late.promise)
+    const isWithin = isDeclared && Number(length) <= limits.bytesMax
+    if (!isWithin) return await readWithin(request.body, limits, late.promise)
     return new Uint8Array(await Promise.race([request.arrayBuffer(), late.promise]))
   } finally {
     clearTimeout(timer)
@@ -45,10 +52,12 @@ async function readWithin(
   try {
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), late])
+      bytes += value?.length ?? 0
+      const isTooLarge = bytes > limits.bytesMax
+      if (isTooLarge && (done || bytes > limits.bytesMax * LENIENCE)) throw tooLarge(limits)
       if (done) return joined(pieces, bytes)
-      bytes += value.length
-      if (bytes > limits.bytesMax) throw tooLarge(limits)
-      pieces.push(value)
+      if (isTooLarge) pieces.length = 0
+      else pieces.push(value)
     }
   } catch (error) {
     // Not waited for: Deno reads what is left of the body first, however long that takes.

@@ -30,7 +30,7 @@ describe('a body', () => {
     expect(await readBody(none, limits)).toEqual(new Uint8Array(0))
   })
 
-  test('without a length is read no further than the limit', async () => {
+  test('without a length is read no further than four times the limit', async () => {
     let sent = 0
     let isCancelled = false
     const endless = requestOf({
@@ -44,16 +44,39 @@ describe('a body', () => {
     })
     const refused = await readBody(endless, limits).catch((error: unknown) => error)
     expect(refused).toMatchObject({ status: 413, headers: { connection: 'close' } })
-    expect(sent).toBe(12)
+    expect(sent).toBe(44)
     expect(isCancelled).toBe(true)
   })
 
-  test('that says itself that it is too large is not read at all', async () => {
+  test.each([
+    ['in chunks', {}],
+    ['with a length', { 'content-length': '24' }],
+  ])(
+    '%s that is a little too large is read to its end, so that the client hears why',
+    async (_, headers) => {
+      let sent = 0
+      const request = requestOf(
+        {
+          pull(controller) {
+            if (sent === 24) return controller.close()
+            sent += 4
+            controller.enqueue(piece('four'))
+          },
+        },
+        headers,
+      )
+      const refused = await readBody(request, limits).catch((error: unknown) => error)
+      expect(refused).toMatchObject({ status: 413 })
+      expect(sent).toBe(24)
+    },
+  )
+
+  test('that says itself that it is far too large is not read at all', async () => {
     let isRead = false
     const pull = () => {
       isRead = true
     }
-    const request = requestOf({ pull }, { 'content-length': '11' })
+    const request = requestOf({ pull }, { 'content-length': '41' })
     const refused = await readBody(request, limits).catch((error: unknown) => error)
     expect(refused).toMatchObject({ status: 413 })
     expect(isRead).toBe(false)
