@@ -97,7 +97,10 @@ async function joinParts(config: Config, masterKey: string) {
     await store.commit(settlement, events)
     if (events.length > 0) outbox?.wake()
   }
-  const inFlight = new InFlight({ callsMax: config.callsInFlightMax })
+  const inFlight = new InFlight({
+    calls: config.callsInFlightMax,
+    bytes: config.bodiesBytesMax,
+  })
   const gateway: Gateway = {
     inFlight,
     clientIdleMs: config.clientIdleMs,
@@ -118,8 +121,7 @@ async function joinParts(config: Config, masterKey: string) {
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
       authorize: (headers) => requireMasterKey(headers, keyDigest),
-      arrive: (id) => inFlight.arrive(id),
-      leave: (id) => inFlight.leave(id),
+      inFlight,
       body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
       newId,
     }),

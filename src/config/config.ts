@@ -96,6 +96,8 @@ export type Config = {
   readonly bodyTimeoutMs: number
   /** How long a client may leave a stream unread, milliseconds. */
   readonly clientIdleMs: number
+  /** Bodies of the calls in flight, bytes together. */
+  readonly bodiesBytesMax: number
   /** Calls at once, over all customers. */
   readonly callsInFlightMax: number
   /** Things that are worth saying and do not stop the server, each with its place. */

@@ -77,6 +77,7 @@ export const SECTIONS = {
       'body_timeout',
       'client_idle_timeout',
       'max_calls_in_flight',
+      'max_bodies_mb',
       'budget_mode',
       'reserve_share',
       'min_output_tokens',

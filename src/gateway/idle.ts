@@ -54,8 +54,9 @@ export function untilUnread(source: Source, idleMs: number): UnderlyingDefaultSo
   return {
     start(controller) {
       client = watchWaiting(idleMs, () => {
-        // Not closed: then the runtime would keep what is unread until somebody reads it.
-        controller.error(new Error('The client left its answer unread.'))
+        // Not closed: then the runtime would keep what is unread until somebody reads it. And a
+        // sentence, for Deno prints it.
+        controller.error('A client left its answer unread and is given up.')
         void source.cancel()
       })
       sink = {

@@ -4,19 +4,22 @@ import { Refusal } from '../errors.ts'
 const RETRY_AFTER = '1'
 
 /**
- * The calls that are not settled yet: no more than a bound, so that memory has one too. A server
- * that has to stop can end them: each is then charged for what it delivered, instead of being
- * forgotten with the process.
+ * The calls that are not settled yet: no more than a bound, nor with more in their bodies, so that
+ * memory has one too. A server that has to stop can end them: each is then charged for what it
+ * delivered, instead of being forgotten with the process.
  */
 export class InFlight {
   readonly #callsMax: number
-  /** Ids of those whose body is being read, or that are before admission. */
-  readonly #arriving = new Set<string>()
+  readonly #bytesMax: number
+  /** Bytes of the bodies, by call; also of those that are being read, or are before admission. */
+  readonly #bodies = new Map<string, number>()
+  #bytes = 0
   readonly #calls = new Map<string, AbortController>()
   #none: (() => void)[] = []
 
-  constructor({ callsMax }: { readonly callsMax: number }) {
-    this.#callsMax = callsMax
+  constructor(most: { readonly calls: number; readonly bytes: number }) {
+    this.#callsMax = most.calls
+    this.#bytesMax = most.bytes
   }
 
   get count(): number {
@@ -24,30 +27,37 @@ export class InFlight {
   }
 
   /**
-   * Lets a request in that is to become a call; `leave` is to be called when it has been answered.
-   * Throws `overloaded` when there are too many already, before anything is read or held for it.
+   * Lets a request in that is to become a call, with a body of up to so many bytes; `leave` is to
+   * be called when it has been answered. Throws `overloaded` when there are too many already,
+   * before anything is read or held for it.
    */
-  arrive(id: string) {
-    if (this.#arriving.size + this.#calls.size >= this.#callsMax) {
-      const message = `${this.#callsMax} calls are in flight, and no more are taken at once.`
-      throw new Refusal('overloaded', message, { headers: { 'retry-after': RETRY_AFTER } })
+  arrive(id: string, bytes: number) {
+    if (this.#bodies.size >= this.#callsMax) throw tooMany(`${this.#callsMax} calls`)
+    if (this.#bytes + bytes > this.#bytesMax) {
+      throw tooMany(`Calls with ${this.#bytesMax} bytes in their bodies`)
     }
-    this.#arriving.add(id)
+    this.sized(id, bytes)
+  }
+
+  /** Its body has come, and has so many. */
+  sized(id: string, bytes: number) {
+    this.#bytes += bytes - (this.#bodies.get(id) ?? 0)
+    this.#bodies.set(id, bytes)
   }
 
   /** Ends what `arrive` began; a call that was added goes on until it is removed. */
   leave(id: string) {
-    this.#arriving.delete(id)
+    if (!this.#calls.has(id)) this.#forget(id)
   }
 
   /** `abort` breaks the call off upstream; what its client is told is the abort's reason. */
   add(id: string, abort: AbortController) {
-    this.#arriving.delete(id)
     this.#calls.set(id, abort)
   }
 
   remove(id: string) {
     this.#calls.delete(id)
+    this.#forget(id)
     if (this.#calls.size > 0) return
     for (const resolve of this.#none) resolve()
     this.#none = []
@@ -63,4 +73,14 @@ export class InFlight {
     const reason = new Refusal('overloaded', 'The server stops; the answer is cut off here.')
     for (const abort of this.#calls.values()) abort.abort(reason)
   }
+
+  #forget(id: string) {
+    this.#bytes -= this.#bodies.get(id) ?? 0
+    this.#bodies.delete(id)
+  }
 }
+
+const tooMany = (what: string) =>
+  new Refusal('overloaded', `${what} are in flight, and no more are taken at once.`, {
+    headers: { 'retry-after': RETRY_AFTER },
+  })

@@ -2,16 +2,15 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
+import type { InFlight } from '../gateway/in-flight.ts'
 import { operation } from './operation.ts'
-import { type BodyLimits, readBody } from './request-body.ts'
+import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
   /** Throws `unauthorized`. */
   readonly authorize: (headers: Headers) => void
-  /** Throws `overloaded` when there are too many calls; else `leave` follows. */
-  readonly arrive: (id: string) => void
-  readonly leave: (id: string) => void
+  readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
   readonly newId: () => string
 }
@@ -40,8 +39,9 @@ async function answer(request: Request, path: string, parts: CallParts): Promise
   parts.authorize(request.headers)
   const id = parts.newId()
   try {
-    parts.arrive(id)
+    parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
     const body = await readBody(request, parts.body)
+    parts.inFlight.sized(id, body.length)
     return await parts.handleCall({
       id,
       path,
@@ -53,7 +53,7 @@ async function answer(request: Request, path: string, parts: CallParts): Promise
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {
-    parts.leave(id)
+    parts.inFlight.leave(id)
   }
 }
 

@@ -41,6 +41,12 @@ export async function readBody(
   }
 }
 
+/** No more than these will be kept of a request's body. */
+export function bytesAtMost({ headers }: Request, { bytesMax }: BodyLimits): number {
+  const length = headers.get('content-length')
+  return length === null ? bytesMax : Math.min(Number(length), bytesMax)
+}
+
 async function readWithin(
   body: ReadableStream<Uint8Array>,
   limits: BodyLimits,

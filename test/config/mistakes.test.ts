@@ -90,6 +90,11 @@ describe('a mistake is told with its line, its value and what would be right', (
       '3: tollgate_settings.max_calls_in_flight must be a whole number from 1 to 1000000, got 0',
     ],
     [
+      'less for all bodies than for one',
+      withModel('tollgate_settings: {max_body_mb: 20, max_bodies_mb: 16}'),
+      '3: tollgate_settings.max_bodies_mb must be a number of megabytes from 20 (max_body_mb) to 1048576, got 16',
+    ],
+    [
       'no time for a body',
       withModel('tollgate_settings: {body_timeout: 0}'),
       '3: tollgate_settings.body_timeout must be a number of seconds from 0.1 to 86400, got 0',

@@ -225,6 +225,23 @@ test('the call too many is a 503 with Retry-After, holds nothing, and keeps nobo
   expect(upstream.calls).toHaveLength(3)
 })
 
+test('so is the one whose body is too much beside those of the others', async () => {
+  await using gateway = await startGateway({
+    settings: 'tollgate_settings: {max_body_mb: 1, max_bodies_mb: 1.5}\n',
+  })
+  const { upstream, chat } = gateway
+  const gate = new Gate()
+  upstream.next({ holds: [{ gate, at: 'headers' }] })
+  const large = { messages: [{ role: 'user', content: 'a'.repeat(0.9 * MB) }] }
+  const first = chat(large)
+  await gate.reached
+  expect((await chat(large)).status).toBe(503)
+  expect((await chat()).status).toBe(200)
+  gate.open()
+  expect((await first).status).toBe(200)
+  expect((await chat(large)).status).toBe(200)
+})
+
 test('hundreds of slow calls are under way at once, though Bun allows 256 by itself', async () => {
   await using gateway = await startGateway({ env: { BUN_CONFIG_MAX_HTTP_REQUESTS: undefined } })
   const gate = new Gate()
