@@ -111,6 +111,21 @@ test('a burst of calls at once, each waiting for the count of its prompt, stays 
   )
 })
 
+test('a call that came while another prompt was counted is counted too, before anyone is refused', async () => {
+  const world = new World(ids, nanos(960_000_000))
+  const saying = (words: number) => bodyOf({ words, cap: 16, n: 1 })
+  await world.admit('a', saying(40_000))
+  // Too much by its bytes, beside the first; both take some rounds of the event loop to count.
+  const large = world.admit('a', saying(130_000))
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  // Fits by its bytes beside the first one's; the large one fits beside it by its tokens only.
+  await world.admit('a', saying(6_000))
+  expect(world.live).toHaveLength(2)
+  const { cap } = await large
+  expect(cap).toBeNull()
+  world.check()
+})
+
 describe('modes', () => {
   const tier = (world: World, limits: Partial<Budget>) => {
     world.budgets.set('tier', { ...world.budgets.get('tier')!, ...limits })
