@@ -10,6 +10,8 @@ export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
   /** Throws `unauthorized`. */
   readonly authorize: (headers: Headers) => void
+  /** Whether Bun may wait long for the next byte of its answer. */
+  readonly mayTakeTime: (request: Request, may: boolean) => void
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
   readonly newId: () => string
@@ -38,24 +40,28 @@ export const callRoutes = (parts: CallParts) => {
 async function answer(request: Request, path: string, parts: CallParts): Promise<Response> {
   parts.authorize(request.headers)
   const id = parts.newId()
+  parts.mayTakeTime(request, true)
+  let isStream = false
   try {
     parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
     const body = await readBody(request, parts.body)
     parts.inFlight.sized(id, body.length)
-    return await parts.handleCall({
-      id,
-      path,
-      headers: request.headers,
-      body,
-      signal: request.signal,
-    })
+    const { headers, signal } = request
+    const response = await parts.handleCall({ id, path, headers, body, signal })
+    isStream = isEventStream(response)
+    return response
   } catch (error) {
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {
     parts.inFlight.leave(id)
+    // A stream has a watch of its own over its client.
+    if (!isStream) parts.mayTakeTime(request, false)
   }
 }
+
+const isEventStream = ({ headers }: Response): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') ?? false
 
 const Chat = Type.Object(
   {

@@ -14,6 +14,12 @@ const deno = (globalThis as { Deno?: DenoGlobal }).Deno
 
 export const isDeno = deno !== undefined
 
+type BunServer = {
+  readonly port?: number | undefined
+  stop(abrupt?: boolean): unknown
+  timeout(request: Request, seconds: number): void
+}
+
 /** The part of an Elysia app that is needed to listen. */
 type Listenable = {
   fetch(request: Request): Response | Promise<Response>
@@ -27,7 +33,14 @@ type Listenable = {
     },
     ready: () => void,
   ): unknown
-  readonly server: { readonly port?: number | undefined; stop(abrupt?: boolean): unknown } | null
+  readonly server: BunServer | null
+}
+
+export type ListenOptions = {
+  readonly host: string
+  readonly port: number
+  /** How long a client may leave a connection unused or an answer unread, milliseconds; on Bun. */
+  readonly clientIdleMs: number
 }
 
 export type Listener = {
@@ -43,10 +56,7 @@ export type Listener = {
  * answers "Body is disturbed or locked"); on Deno, where `listen` is missing, through `Deno.serve`.
  * Rejects when the address cannot be had.
  */
-export async function listen(
-  app: Listenable,
-  at: { host: string; port: number },
-): Promise<Listener> {
+export async function listen(app: Listenable, at: ListenOptions): Promise<Listener> {
   try {
     return deno === undefined ? await listenOnBun(app, at) : listenOnDeno(deno, app, at)
   } catch (cause) {
@@ -54,35 +64,46 @@ export async function listen(
   }
 }
 
-function listenOnDeno(
-  deno: DenoGlobal,
-  app: Listenable,
-  { host, port }: { host: string; port: number },
-): Listener {
+function listenOnDeno(deno: DenoGlobal, app: Listenable, { host, port }: ListenOptions): Listener {
   const cut = new AbortController()
   const options = { port, hostname: host, signal: cut.signal, onListen: () => {} }
   const server = deno.serve(options, app.fetch)
   return { port: server.addr.port, close: () => server.shutdown(), cut: () => cut.abort() }
 }
 
+/** More are not taken by Bun, seconds. */
+const IDLE_SECONDS_MAX = 255
+
+/** Bun's server, and how long it lets a client be idle, once there is one. */
+let onBun: { readonly server: BunServer; readonly idleSeconds: number } | null = null
+
+/**
+ * To be told of a request that may take its time: a model thinks for minutes between two bytes, and
+ * Bun does not know that it is not the client who is idle. False: the usual time counts again.
+ */
+export function mayTakeTime(request: Request, may: boolean) {
+  onBun?.server.timeout(request, may ? 0 : onBun.idleSeconds)
+}
+
 async function listenOnBun(
   app: Listenable,
-  { host, port }: { host: string; port: number },
+  { host, port, clientIdleMs }: ListenOptions,
 ): Promise<Listener> {
-  // `idleTimeout`: a model may think for minutes between two bytes; our own time-outs watch the
-  // upstream. `reusePort`: with Elysia's default, true, a second server takes the same port
-  // without a word, and the kernel deals each of them a share of the calls. `maxRequestBodySize`:
-  // its refusal has no body; who reads a request has a bound and a sentence of its own.
+  // `reusePort`: with Elysia's default, true, a second server takes the same port without a word,
+  // and the kernel deals each of them a share of the calls. `maxRequestBodySize`: its refusal has
+  // no body; who reads a request has a bound and a sentence of its own.
+  const idleSeconds = Math.min(IDLE_SECONDS_MAX, Math.ceil(clientIdleMs / 1000))
   const options = {
     port,
     hostname: host,
-    idleTimeout: 0,
+    idleTimeout: idleSeconds,
     reusePort: false,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   }
   await new Promise<void>((resolve) => app.listen(options, resolve))
   const server = app.server
   if (server?.port === undefined) throw new Error('the runtime names no port')
+  onBun = { server, idleSeconds }
   return {
     port: server.port,
     close: async () => void (await server.stop()),

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { verify } from '../../src/store/verify.ts'
 import { built, DENO, DENO_FLAGS, SOURCE } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
-import { Gate } from '../support/gate.ts'
 import { type GatewayOptions, startGateway } from '../support/gateway.ts'
 import { chunkOf, connectRaw, headOf } from '../support/raw-client.ts'
 import { listenRaw } from '../support/raw-http.ts'
@@ -202,100 +201,4 @@ describe.each(RUNTIMES)('on %s', (_, commandOf) => {
     }
     expect((await gateway.chat()).status).toBe(200)
   })
-})
-
-test('the call too many is a 503 with Retry-After, holds nothing, and keeps nobody from looking', async () => {
-  await using gateway = await startGateway({
-    settings: 'tollgate_settings: {max_calls_in_flight: 2}\n',
-  })
-  const { server, upstream, chat, customer } = gateway
-  const gate = new Gate()
-  upstream.always({ holds: [{ gate, at: 'headers' }] })
-  const first = [chat(), chat()]
-  await eventually(() => expect(gate.waiting).toBe(2))
-  const { status, json, headers } = await chat({ user: 'third' })
-  expect([status, json.error.type, headers.get('retry-after')]).toEqual([503, 'overloaded', '1'])
-  expect(headers.get('x-tollgate-call-id')).toBeString()
-  expect(await customer('third')).toBeNull()
-  expect((await server.ask('/health/readiness')).status).toBe(200)
-  expect((await server.ask('/metrics')).text).toContain('tollgate_held_reservations 2')
-  gate.open()
-  expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200])
-  expect((await chat({ user: 'third' })).status).toBe(200)
-  expect(upstream.calls).toHaveLength(3)
-})
-
-test('so is the one whose body is too much beside those of the others', async () => {
-  await using gateway = await startGateway({
-    settings: 'tollgate_settings: {max_body_mb: 1, max_bodies_mb: 1.5}\n',
-  })
-  const { upstream, chat } = gateway
-  const gate = new Gate()
-  upstream.next({ holds: [{ gate, at: 'headers' }] })
-  const large = { messages: [{ role: 'user', content: 'a'.repeat(0.9 * MB) }] }
-  const first = chat(large)
-  await gate.reached
-  expect((await chat(large)).status).toBe(503)
-  expect((await chat()).status).toBe(200)
-  gate.open()
-  expect((await first).status).toBe(200)
-  expect((await chat(large)).status).toBe(200)
-})
-
-test('hundreds of slow calls are under way at once, though Bun allows 256 by itself', async () => {
-  await using gateway = await startGateway({ env: { BUN_CONFIG_MAX_HTTP_REQUESTS: undefined } })
-  const gate = new Gate()
-  gateway.upstream.always({ deltas: 3, holds: [{ gate, at: { events: 2 } }] })
-  const { server } = gateway
-  const messages = [{ role: 'user', content: 'hello' }]
-  const body = JSON.stringify({ model: 'gpt-4o-mini', stream: true, messages })
-  const clients = await Promise.all(
-    Array.from({ length: 300 }, async () => {
-      const client = await connectRaw(server)
-      await client.send(`${headOf(server, CALLS, `content-length: ${body.length}`)}${body}`)
-      return client
-    }),
-  )
-  await eventually(() => expect(gate.waiting).toBe(300), { deadlineMs: 10_000 })
-  gate.open()
-  const last = clients.at(-1)!
-  await eventually(() => expect(last.tail()).toContain('data: [DONE]'))
-  for (const client of clients) client[Symbol.dispose]()
-})
-
-test('an upstream may think longer than Bun waits by itself', async () => {
-  // In place of its five minutes.
-  await using gateway = await startGateway({ env: { BUN_CONFIG_HTTP_IDLE_TIMEOUT: '1' } })
-  const gate = new Gate()
-  gateway.upstream.next({ deltas: 9, holds: [{ gate, at: { events: 4 } }] })
-  const answer = await gateway.stream()
-  await gate.reached
-  const since = performance.now()
-  await eventually(() => expect(performance.now() - since).toBeGreaterThan(9_500), {
-    deadlineMs: 11_000,
-  })
-  gate.open()
-  expect(await answer.text()).toEndWith('data: [DONE]\n\n')
-})
-
-test('while a prompt that is slow to count is counted, everybody else is served', async () => {
-  await using gateway = await startGateway()
-  const { server, chat } = gateway
-  await server.ask('/customer/new', { json: { user_id: 'hostile', max_budget: 0.001 } })
-  const random = new Uint8Array(150_000)
-  for (let at = 0; at < random.length; at += 65_536) {
-    crypto.getRandomValues(random.subarray(at, at + 65_536))
-  }
-  let isCounted = false
-  const refused = chat({
-    user: 'hostile',
-    messages: [{ role: 'user', content: Buffer.from(random).toString('base64') }],
-  }).finally(() => {
-    isCounted = true
-  })
-  let served = 0
-  for (; !isCounted; served++) expect((await chat({ user: 'other' })).status).toBe(200)
-  expect((await refused).json.error.type).toBe('budget_exceeded')
-  // Counted at once, it lets the calls through that came before it, and after it.
-  expect(served).toBeGreaterThan(20)
 })
