@@ -27,15 +27,15 @@ export async function readBody(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const length = request.headers.get('content-length')
   if (Number(length ?? 0) > limits.bytesMax * LENIENCE) throw tooLarge(limits)
-  if (request.body === null) return new Uint8Array(0)
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(tooSlow(limits)), limits.timeoutMs)
   try {
     // A server reads no more than the length that was declared, so what is within needs no watch.
     const isDeclared = length !== null && !request.headers.has('transfer-encoding')
     const isWithin = isDeclared && Number(length) <= limits.bytesMax
-    if (!isWithin) return await readWithin(request.body, limits, late.promise)
-    return new Uint8Array(await Promise.race([request.arrayBuffer(), late.promise]))
+    // Bun makes a stream of a body whose stream somebody looks at, and reads it the slower for it.
+    if (isWithin) return new Uint8Array(await Promise.race([request.arrayBuffer(), late.promise]))
+    return await readWithin(request, limits, late.promise)
   } finally {
     clearTimeout(timer)
   }
@@ -48,10 +48,11 @@ export function bytesAtMost({ headers }: Request, { bytesMax }: BodyLimits): num
 }
 
 async function readWithin(
-  body: ReadableStream<Uint8Array>,
+  { body }: Request,
   limits: BodyLimits,
   late: Promise<never>,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array(0)
   const reader = body.getReader()
   const pieces: Uint8Array[] = []
   let bytes = 0

@@ -55,9 +55,7 @@ export function countAnswer(texts: Iterable<string>, encode: Encode): number {
 /** A prompt's texts, and the tokens that come on top of theirs. */
 export type PromptTexts = { readonly texts: readonly string[]; readonly besides: number }
 
-/**
- * What is to be counted of a call's prompt, for whoever counts it a bit at a time.
- */
+/** What is to be counted of a call's prompt, for whoever counts it a bit at a time. */
 export function promptTexts(body: Json): PromptTexts {
   const texts: string[] = []
   const besides = tokensOf(body, (text) => {
