@@ -1,3 +1,5 @@
+import { logError } from '../log.ts'
+
 /** A watch over somebody who is waited for, now and then. */
 export type Watch = {
   /** From now on it is waited for. */
@@ -45,8 +47,8 @@ export type Source = {
 
 /**
  * A stream's source, whose client counts as gone when it has left the stream unread for `idleMs`:
- * a connection is held to the upstream for it. Nothing else would notice, for as long as there is
- * something to send, and a client takes nothing, neither side has anything to say.
+ * a connection is held to the upstream for it, and TCP lets a client take nothing for as long as
+ * it likes.
  */
 export function untilUnread(source: Source, idleMs: number): UnderlyingDefaultSource<Uint8Array> {
   let client: Watch
@@ -57,7 +59,7 @@ export function untilUnread(source: Source, idleMs: number): UnderlyingDefaultSo
         // Not closed: then the runtime would keep what is unread until somebody reads it. And a
         // sentence, for Deno prints it.
         controller.error('A client left its answer unread and is given up.')
-        void source.cancel()
+        source.cancel().catch((error: unknown) => logError('an unread call has no charge', error))
       })
       sink = {
         enqueue: (piece) => controller.enqueue(piece),
