@@ -29,6 +29,7 @@ import {
   isReachable,
   type Listener,
   listen,
+  mayTakeTime,
   onStopSignal,
   readText,
   writePrivate,
@@ -108,7 +109,7 @@ async function joinParts(config: Config) {
     if (events.length > 0) outbox?.wake()
   }
   await recover({ left: store.openCalls.left(), accounts, commit, now })
-  const inFlight = new InFlight()
+  const inFlight = new InFlight({ calls: config.callsInFlightMax, bytes: config.bodiesBytesMax })
   const gateway: Gateway = {
     inFlight,
     idempotency: new Idempotency(store.answers),
@@ -116,6 +117,7 @@ async function joinParts(config: Config) {
     isReachable,
     decoded,
     open: store.openCalls.open,
+    clientIdleMs: config.clientIdleMs,
     identifyRules: { headers: headersThatName(config) },
     deployments,
     accounts,
@@ -146,7 +148,9 @@ async function joinParts(config: Config) {
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
       authorize: (request) => requireCalls(authenticate(request), request),
-      bodyBytesMax: config.bodyBytesMax,
+      inFlight,
+      mayTakeTime,
+      body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
       newId,
     }),
     deployments: deployments.all,

@@ -23,6 +23,7 @@ const REFUSALS = {
   /** The type is Stripe's, which OpenAI's clients took their keys from. */
   idempotency_conflict: { status: 409, type: 'idempotency_error' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
+  body_too_slow: { status: 408, type: 'timeout_error' },
   overloaded: { status: 503, type: 'overloaded' },
   upstream_failed: { status: 502, type: 'upstream_error' },
   upstream_timed_out: { status: 504, type: 'timeout_error' },

@@ -4,7 +4,14 @@ import { ConfigError, loadConfig } from './config/load.ts'
 import { nearest } from './errors.ts'
 import { dollarsText } from './ledger/money.ts'
 import { complain, print } from './log.ts'
-import { commandLine, environment, exit, fileExists, readText } from './runtime/runtime.ts'
+import {
+  commandLine,
+  environment,
+  exit,
+  fileExists,
+  liftFetchLimit,
+  readText,
+} from './runtime/runtime.ts'
 import { backup } from './store/backup.ts'
 import { explain, UnusableDatabase } from './store/trouble.ts'
 import { type Verdict, verify } from './store/verify.ts'
@@ -83,6 +90,7 @@ function optionMistake(error: Error & { code?: string }, args: string[]): string
 const configOf = (flags: Flags) => loadConfig({ flags, env: environment(), readFile: readText })
 
 async function runServe(flags: Flags) {
+  liftFetchLimit()
   await serve(configOf(flags))
 }
 

@@ -118,6 +118,14 @@ export type Config = {
   readonly bodyBytesMax: number
   /** Wrong keys in a minute from one address before more are answered 429; 0: any number. */
   readonly failedAuthLimit: number
+  /** How long the body of a call may take to arrive, milliseconds. */
+  readonly bodyTimeoutMs: number
+  /** How long a client may leave a stream unread, milliseconds. */
+  readonly clientIdleMs: number
+  /** Bodies of the calls in flight, bytes together. */
+  readonly bodiesBytesMax: number
+  /** Calls at once, over all customers. */
+  readonly callsInFlightMax: number
   /** Things that are worth saying and do not stop the server, each with its place. */
   readonly warnings: readonly string[]
 }

@@ -9,7 +9,6 @@ export type Flags = {
   readonly db?: string | undefined
 }
 
-const BYTES_PER_MB = 1_048_576
 const A_DAY_SECONDS = 86_400
 const PORT = 'a whole number from 0 to 65535'
 const PORT_BOUNDS = { min: 0, max: 65_535, isWhole: true }
@@ -19,13 +18,7 @@ const A_HOST = 'an address of this machine, such as 127.0.0.1'
 
 type Listening = Pick<
   Config,
-  | 'host'
-  | 'port'
-  | 'databasePath'
-  | 'durability'
-  | 'shutdownTimeoutMs'
-  | 'bodyBytesMax'
-  | 'failedAuthLimit'
+  'host' | 'port' | 'databasePath' | 'durability' | 'shutdownTimeoutMs' | 'failedAuthLimit'
 >
 
 /** Where the server listens and keeps its books: flags over environment over file. */
@@ -51,11 +44,6 @@ export function readListening(
   const timeout = reader.field(tollgate, 'shutdown_timeout')
   const seconds = `a number of seconds from 0 to ${A_DAY_SECONDS}`
   const shutdownTimeout = reader.number(timeout, seconds, { min: 0, max: A_DAY_SECONDS })
-  const size = reader.field(tollgate, 'max_body_mb')
-  const bodyMb = reader.number(size, 'a number of megabytes from 0.001 to 1024', {
-    min: 0.001,
-    max: 1024,
-  })
   const attempts = reader.field(tollgate, 'failed_auth_limit')
   const failedAuthLimit = reader.number(attempts, 'a whole number from 0 to 1000000', {
     min: 0,
@@ -68,7 +56,6 @@ export function readListening(
     databasePath: givenPath(reader, flags) ?? filePath ?? urlPath ?? './tollgate.db',
     durability: durability ?? 'process',
     shutdownTimeoutMs: Math.round((shutdownTimeout ?? 30) * 1000),
-    bodyBytesMax: Math.round((bodyMb ?? 10) * BYTES_PER_MB),
     failedAuthLimit: failedAuthLimit ?? 20,
   }
 }

@@ -1,3 +1,4 @@
+import { readBounds } from './bounds.ts'
 import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
 import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
@@ -75,6 +76,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   }
   const settings = {
     ...readListening(reader, flags, { general, tollgate }),
+    ...readBounds(reader, tollgate),
     ...readGeneral(reader, general, tollgate),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     deployments:

@@ -2,6 +2,7 @@ import type { BudgetRules } from '../config/config.ts'
 import { Refusal } from '../errors.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import type { Encode } from '../metering/tokens.ts'
+import type { Demand } from '../metering/worst-case.ts'
 import type { Accounts } from './accounts.ts'
 import { demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
@@ -15,8 +16,9 @@ import {
   ownersOf,
   type Reservation,
 } from './live-owner.ts'
+import type { Prompt } from './prompt.ts'
 import { overBudget, overRate } from './refusals.ts'
-import { type Reserved, reserve, tighten } from './reserve.ts'
+import { type Reserved, reserve, tighten, uncounted } from './reserve.ts'
 
 /** What admission asks and is told. */
 export type Admission = {
@@ -54,24 +56,25 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   requireHealth(gate)
   if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
   if (call.customerId === null && call.key === null) return { reservation: null, cap: null }
-  const { demand, counted } = demandOf(call, call.deployment)
+  const { demand, prompt } = demandOf(call, call.deployment)
   const model = call.deployment.modelName
 
-  const attempt = (exact: Encode | null): Reserved => {
+  const attempt = (exact: Demand | null): { owners: LiveOwner[]; reserved: Reserved } => {
     const now = gate.now()
-    const owners = ownersFor(call, gate, now)
-    for (const owner of ownersOf(owners)) {
+    const named = ownersFor(call, gate, now)
+    const owners = ownersOf(named)
+    for (const owner of owners) {
       refuseUnpriced(owner, call.deployment, gate.rules)
-      if (exact !== null) tighten(gate.accounts, owner, exact)
+      if (exact !== null) tighten(gate.accounts, owner)
     }
-    return reserve(
+    const reserved = reserve(
       gate.accounts,
       {
-        ...owners,
-        places: gate.accounts.placesOf(owners, { model, mode: gate.rules.mode, now }),
+        ...named,
+        places: gate.accounts.placesOf(named, { model, mode: gate.rules.mode, now }),
         model,
-        demand: exact === null ? demand : counted(exact),
-        counted: exact === null ? counted : null,
+        demand: exact ?? demand,
+        prompt: exact === null ? prompt : null,
         now,
       },
       {
@@ -80,14 +83,16 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
         outputTokensMaxDefault: gate.rules.outputTokensMaxDefault,
       },
     )
+    return { owners, reserved }
   }
 
-  let reserved = attempt(null)
+  let { owners, reserved } = attempt(null)
   if (reserved.kind !== 'held') {
     // The bound on the prompt was cheap. Before somebody is refused or capped, it is counted.
     const encode = await gate.tokenizerFor(call.deployment.upstreamModel)
+    await countAll(owners, prompt, encode)
     requireHealth(gate)
-    reserved = attempt(encode)
+    reserved = attempt(prompt.demand).reserved
   }
   if (reserved.kind === 'held') return reserved
   if (reserved.kind === 'by minute') throw overRate(reserved.at, reserved.refusal)
@@ -112,6 +117,18 @@ function keyOf({ hash }: VirtualKey, { accounts }: Admission, now: number): Live
   if (key === null) throw unknownKey()
   requireUsable(key.self, now)
   return key
+}
+
+/** How often it is looked for calls that came while the others' prompts were counted. */
+const ROUNDS_MAX = 8
+
+/** Counts the prompt of a call, and of its owners' calls in flight that were held by a bound. */
+async function countAll(owners: readonly LiveOwner[], own: Prompt, encode: Encode) {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const left = [own, ...owners.flatMap(uncounted)].filter(({ demand }) => demand === null)
+    if (left.length === 0) return
+    for (const prompt of left) await prompt.count(encode)
+  }
 }
 
 function requireHealth({ isHealthy }: Admission) {

@@ -48,6 +48,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
   let bytes: ArrayBuffer
   let json: Record<string, unknown>
   try {
+    watch.waits()
     const body = await readAtMost(response, ANSWER_BYTES_MAX)
     if (!body.isWhole) throw new TypeError(`longer than ${ANSWER_BYTES_MAX} bytes`)
     bytes = body.bytes

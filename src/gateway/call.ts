@@ -57,6 +57,8 @@ export type Gateway = Admission & {
   readonly decoded: (response: Response) => Response
   /** Writes down that a call was admitted, for the case that the process dies. */
   readonly open: (call: OpenCall) => void
+  /** How long a client may leave a stream unread. */
+  readonly clientIdleMs: number
   /** Resolves when the charge is on disk, with its events and what is kept of its answer. */
   readonly commit: (
     settlement: Settlement,
@@ -107,11 +109,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const departure = departureOf({ deployment, abort, isKept: repeat !== null && !asked.stream })
   const { decoded } = gateway
   const line = { deployment, abort, watch, decoded, isAsked: false }
-  const inFlight = { abort, departure }
-  const settle = settleOnce({ metered, reservation, repeat, inFlight }, gateway)
+  const settle = settleOnce({ metered, reservation, repeat, departure }, gateway)
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
-  gateway.inFlight.add(inFlight)
+  gateway.inFlight.add(call.id, { abort, departure })
 
   let response: Response
   try {
@@ -132,6 +133,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   if (!isStream) return jsonAnswer(answer)
   return streamAnswer(answer, {
     hideUsage: !asked.usage,
+    clientIdleMs: gateway.clientIdleMs,
     guard: guardOf(reservation, deployment, gateway),
     checkpoints: gateway.checkpoints,
   })
@@ -156,11 +158,11 @@ function settleOnce(
     readonly metered: MeteredCall
     readonly reservation: Reservation | null
     readonly repeat: Repeat | null
-    readonly inFlight: Parameters<InFlight['add']>[0]
+    readonly departure: Departure
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { metered, reservation, repeat, inFlight } = about
+  const { metered, reservation, repeat, departure } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
@@ -175,9 +177,9 @@ function settleOnce(
     return settlement
   }
   const ended = () => {
-    gateway.inFlight.remove(inFlight)
+    gateway.inFlight.remove(metered.id)
     gateway.idempotency.end(repeat)
-    inFlight.departure.settled()
+    departure.settled()
   }
   return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
 }

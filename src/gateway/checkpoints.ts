@@ -1,5 +1,6 @@
 import { logError } from '../log.ts'
-import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
+import type { Encode } from '../metering/tokens.ts'
+import { countInTurns, countPromptInTurns } from './counting.ts'
 import type { MeteredCall } from './settle.ts'
 
 /** How old what is written down of a stream may be, milliseconds. */
@@ -85,12 +86,10 @@ export class Checkpoints {
     const text = stream.delivered()
     if (text.length === stream.chars) return
     const encode = await this.#tokenizerFor(call.deployment.upstreamModel)
-    if (stream.chars === 0) stream.input = countPrompt(call.json, encode)
-    stream.output += countText(text.slice(stream.chars), encode)
+    if (stream.chars === 0) stream.input = await countPromptInTurns(call.json, encode)
+    stream.output += await countInTurns([text.slice(stream.chars)], encode)
     stream.chars = text.length
     stream.counted(stream.output)
-    // Many streams are due at the same time: others may act between two of them.
-    await new Promise<void>((resolve) => setImmediate(resolve))
     // It may have been settled meanwhile: then there is nothing left to write it on.
     if (this.#streams.has(stream)) this.#write(call.id, stream)
   }

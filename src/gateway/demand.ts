@@ -1,8 +1,8 @@
 import { Refusal } from '../errors.ts'
 import { hasAudio, imageCount, imageTokensMax } from '../metering/images.ts'
-import { countPrompt, type Encode } from '../metering/tokens.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
 import type { Deployment } from './deployments.ts'
+import { Prompt } from './prompt.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -23,8 +23,8 @@ const MARGIN_TOKENS = 16
 /** What a call may come to, and how its prompt would be counted if that is needed. */
 export type CallDemand = {
   readonly demand: Demand
-  /** The same with the prompt counted: less, and true enough to refuse somebody for it. */
-  readonly counted: (encode: Encode) => Demand
+  /** Knows the same with the prompt counted. */
+  readonly prompt: Prompt
 }
 
 /**
@@ -52,10 +52,10 @@ export function demandOf(
   const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {
     demand: sized(most),
-    counted: (encode) => {
-      const counted = countPrompt(json, encode) + images
+    prompt: new Prompt(json, (promptTokens) => {
+      const counted = promptTokens + images
       return sized(Math.min(most, Math.ceil(counted * (1 + margin)) + MARGIN_TOKENS))
-    },
+    }),
   }
 }
 

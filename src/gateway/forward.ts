@@ -108,8 +108,18 @@ async function send(ask: Ask, line: Line): Promise<Tried> {
 async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise<Tried> {
   const { url, headers } = openaiRequest(deployment, ask.path, ask.headers)
   try {
-    const asked = { method: 'POST', headers, body: ask.body, redirect: 'manual' } as const
-    const response = decoded(await fetch(url, { ...asked, signal: abort.signal }))
+    const response = decoded(
+      await fetch(url, {
+        method: 'POST',
+        headers,
+        body: ask.body,
+        redirect: 'manual',
+        signal: abort.signal,
+        // Bun's own, else 5 minutes without a byte (https://github.com/oven-sh/bun/pull/6217):
+        // models think longer, and the deployment has a time-out of ours.
+        timeout: false,
+      }),
+    )
     if (response.ok) return { response }
     const text = new TextDecoder().decode((await readAtMost(response, ERROR_BYTES_MAX)).bytes)
     return {

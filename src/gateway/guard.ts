@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
-import { countText, type Encode } from '../metering/tokens.ts'
+import type { Encode } from '../metering/tokens.ts'
 import type { Accounts } from './accounts.ts'
+import { countInTurns } from './counting.ts'
 import type { Reservation } from './live-owner.ts'
 import { worstCaseOf } from './reserve.ts'
 
@@ -41,7 +42,7 @@ export class Guard {
   async covers(text: string): Promise<boolean> {
     const bytes = Buffer.byteLength(text)
     const isFew = bytes <= this.#reservation.outputTokens
-    const tokens = isFew ? bytes : countText(text, await this.#encode())
+    const tokens = isFew ? bytes : await countInTurns([text], await this.#encode())
     if (tokens > this.#reservation.outputTokens && !this.#extend(tokens)) return false
     this.#safeBytes = bytes + this.#reservation.outputTokens - tokens
     return true

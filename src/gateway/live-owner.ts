@@ -2,9 +2,9 @@ import type { Budget, BudgetMode } from '../ledger/budget.ts'
 import type { Customer } from '../ledger/customer.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import type { Nanos } from '../ledger/money.ts'
-import type { Encode } from '../metering/tokens.ts'
 import type { Demand } from '../metering/worst-case.ts'
 import type { Hold, LiveAccount } from './live-account.ts'
+import type { Prompt } from './prompt.ts'
 
 /**
  * Whom a call is held on, with its sums in memory: the customer whose tab it is on, and the virtual
@@ -50,8 +50,8 @@ export type Reservation = Owners & {
   outputTokens: number
   /** What it may come to; with a prompt that was counted, when somebody had to. */
   demand: Demand
-  /** Counts the prompt, in place of a bound that was cheap to have; null: it is counted. */
-  counted: ((encode: Encode) => Demand) | null
+  /** That `demand` has a bound for which was cheap to have; null: it is counted. */
+  prompt: Prompt | null
 }
 
 export const ownersOf = ({ customer, key }: Owners): LiveOwner[] =>

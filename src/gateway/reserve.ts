@@ -1,6 +1,5 @@
 import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
-import type { Encode } from '../metering/tokens.ts'
 import {
   type Demand,
   type Room,
@@ -22,14 +21,15 @@ import {
   withdraw,
 } from './live-account.ts'
 import type { LiveOwner, Owners, Place, Reservation } from './live-owner.ts'
+import type { Prompt } from './prompt.ts'
 
 /** A call that asks for its place on the accounts of its customer and its key. */
 export type Request = Owners & {
   readonly places: readonly Place[]
   readonly model: string
   readonly demand: Demand
-  /** The same demand with its prompt counted; null: `demand` is that already. */
-  readonly counted: ((encode: Encode) => Demand) | null
+  /** That has not been counted for `demand`; null: it is. */
+  readonly prompt: Prompt | null
   readonly now: number
 }
 
@@ -52,7 +52,7 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   if (used !== undefined) return { kind: 'over', at: used, least: ZERO }
   const room = roomOf(places.filter(isStrict), now)
   const size =
-    request.counted === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
+    request.prompt === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
   if (size === null) return tooLarge(request, rules)
 
   const holds: Hold[] = []
@@ -74,15 +74,20 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   return { kind: 'held', reservation, cap: size.cap }
 }
 
+/** The prompts of calls in flight of a customer or with a key that were held by a cheap bound. */
+export const uncounted = ({ reservations }: LiveOwner): Prompt[] =>
+  [...reservations].map(({ prompt }) => prompt).filter((prompt) => prompt !== null)
+
 /**
- * Counts the prompts of all calls in flight of a customer or with a key that were held by a cheap
- * bound: to be done before anyone is refused or capped because of what is held.
+ * Holds no more for the calls in flight of a customer or with a key than their prompts need that
+ * were counted: to be done before anyone is refused or capped because of what is held.
  */
-export function tighten(accounts: Accounts, owner: LiveOwner, encode: Encode) {
+export function tighten(accounts: Accounts, owner: LiveOwner) {
   for (const reservation of owner.reservations) {
-    if (reservation.counted === null) continue
-    reservation.demand = reservation.counted(encode)
-    reservation.counted = null
+    const counted = reservation.prompt?.demand ?? null
+    if (counted === null) continue
+    reservation.demand = counted
+    reservation.prompt = null
     const tight = worstCaseOf(reservation, reservation.outputTokens)
     if (tight < reservation.worstCase) accounts.resize(reservation, tight)
   }
@@ -123,7 +128,7 @@ function wholly(room: Room, demand: Demand, rules: SizeRules): Size | null {
 }
 
 function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Reservation {
-  const { customer, key, model, demand, counted } = request
+  const { customer, key, model, demand, prompt } = request
   const isSoft = holds.every(({ mode }) => mode === 'soft')
   return {
     customer,
@@ -133,7 +138,7 @@ function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Re
     worstCase: isSoft ? ZERO : size.worstCase,
     outputTokens: size.outputTokens,
     demand,
-    counted: isSoft ? null : counted,
+    prompt: isSoft ? null : prompt,
   }
 }
 

@@ -3,8 +3,9 @@ import type { OpenCall } from '../ledger/open-call.ts'
 import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
-import { countPrompt, countText, type Encode } from '../metering/tokens.ts'
+import type { Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
+import { countInTurns, countPromptInTurns } from './counting.ts'
 import type { Deployment } from './deployments.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
@@ -122,8 +123,8 @@ async function usageOf(
   const encode = await tokenizerFor(call.deployment.upstreamModel)
   const usage = {
     ...NO_USAGE,
-    input: countPrompt(call.json, encode),
-    output: countText(delivered, encode),
+    input: await countPromptInTurns(call.json, encode),
+    output: await countInTurns([delivered], encode),
   }
   return { usage, usageSource: 'estimated' }
 }

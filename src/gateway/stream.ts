@@ -5,18 +5,19 @@ import { type Answer, headersOf } from './answer.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Deployment } from './deployments.ts'
 import type { Guard } from './guard.ts'
+import { type Sink, untilUnread } from './idle.ts'
 import type { Ending } from './settle.ts'
 import { errorEventOf } from './upstream-errors.ts'
 
 export type StreamOptions = {
   /** The client did not ask for the usage. */
   readonly hideUsage: boolean
+  /** How long a client may leave the stream unread. */
+  readonly clientIdleMs: number
   /** Null: no budget limits the answer. */
   readonly guard: Guard | null
   readonly checkpoints: Checkpoints
 }
-
-type Controller = ReadableStreamDefaultController<Uint8Array>
 
 /**
  * A stream, passed on as it comes. What ends it for the client (`data: [DONE]`, or else the close)
@@ -24,10 +25,11 @@ type Controller = ReadableStreamDefaultController<Uint8Array>
  */
 export function streamAnswer(answer: Answer, options: StreamOptions): Response {
   const passage = new Passage(answer, options)
-  const body = new ReadableStream<Uint8Array>({
-    pull: (controller) => passage.pull(controller),
+  const source = {
+    pull: (client: Sink) => passage.pull(client),
     cancel: () => passage.leave(),
-  })
+  }
+  const body = new ReadableStream<Uint8Array>(untilUnread(source, options.clientIdleMs))
   return new Response(body, { status: answer.response.status, headers: headersOf(answer) })
 }
 
@@ -70,16 +72,23 @@ class Passage {
   }
 
   /** Passes pieces on until the client has something new, or the end. */
-  pull(client: Controller): Promise<void> {
+  pull(client: Sink): Promise<void> {
     if (!this.#answer.departure.hasLeft) this.#pulling = this.#pullUntilNew(client)
     return this.#pulling
   }
 
   /** The client has left: what is still to come is read for the usage alone, or not at all. */
   leave(): Promise<void> {
-    this.#answer.departure.leave()
+    const { departure } = this.#answer
+    departure.leave()
+    if (!departure.isDraining) this.#letGo()
     this.#leaving ??= this.#readOn()
     return this.#leaving
+  }
+
+  /** Aborted only, Deno would keep the connection of a body that nobody reads. */
+  #letGo() {
+    this.#upstream.cancel().catch(() => {})
   }
 
   async #readOn() {
@@ -91,7 +100,7 @@ class Passage {
     }
   }
 
-  async #pullUntilNew(client: Controller) {
+  async #pullUntilNew(client: Sink) {
     try {
       while (!(await this.#next(client)));
     } catch (error) {
@@ -99,7 +108,8 @@ class Passage {
     }
   }
 
-  async #next(client: Controller | null): Promise<boolean> {
+  async #next(client: Sink | null): Promise<boolean> {
+    this.#answer.watch.waits()
     const { done, value } = await this.#upstream.read()
     this.#answer.watch.seen()
     if (!done) return this.#passAll(client, value)
@@ -114,7 +124,7 @@ class Passage {
   }
 
   /** A piece of several events, of which the first may fit the budget and the last may not. */
-  async #passAll(client: Controller | null, piece: Uint8Array): Promise<boolean> {
+  async #passAll(client: Sink | null, piece: Uint8Array): Promise<boolean> {
     let isNew = false
     let rest = piece
     while (!this.#isCut && this.#isNear(rest)) {
@@ -131,7 +141,7 @@ class Passage {
   }
 
   /** Passes a piece on; says whether the client now has something new, or the end. */
-  async #pass(client: Controller | null, piece: Uint8Array): Promise<boolean> {
+  async #pass(client: Sink | null, piece: Uint8Array): Promise<boolean> {
     const reader = this.#reader
     const watched = this.#isNear(piece) ? { before: reader.delivered() } : null
     const { pass, end } = reader.read(piece)
@@ -151,14 +161,15 @@ class Passage {
   }
 
   /** Ends the stream as its provider would at its cap, before what the budget cannot pay. */
-  async #cutOff(client: Controller | null, delivered: string) {
+  async #cutOff(client: Sink | null, delivered: string) {
     this.#isCut = true
+    this.#letGo()
     this.#answer.abort.abort(new Refusal('upstream_failed', 'The answer passed what is held.'))
     const row = await this.#settle('interrupted', () => delivered)
     this.#end(client, endAtCap(this.#reader.frame(), this.#hideUsage ? null : row))
   }
 
-  async #breakOff(error: unknown, client: Controller | null) {
+  async #breakOff(error: unknown, client: Sink | null) {
     const { abort, deployment } = this.#answer
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : error
     await this.#settle('interrupted')
@@ -180,12 +191,12 @@ class Passage {
     return row
   }
 
-  #send(client: Controller | null, bytes: Uint8Array) {
+  #send(client: Sink | null, bytes: Uint8Array) {
     if (client === null || this.#answer.departure.hasLeft || bytes.length === 0) return
     client.enqueue(bytes)
   }
 
-  #end(client: Controller | null, bytes: Uint8Array) {
+  #end(client: Sink | null, bytes: Uint8Array) {
     this.#isDone = true
     this.#answer.watch.stop()
     this.#send(client, bytes)

@@ -20,6 +20,8 @@ export class Watch {
   #seenAt: number
   #connectCheckAt: number
   #isAnswered = false
+  /** Nothing is asked of the upstream as long as the client does not read. */
+  #isWaitedFor = true
   #timer: ReturnType<typeof setTimeout>
 
   constructor(deployment: Deployment, abort: AbortController, isReachable: IsReachable) {
@@ -31,7 +33,7 @@ export class Watch {
     this.#seenAt = now
     this.#endsAt = now + deployment.rules.totalTimeoutMs
     this.#connectCheckAt = now + deployment.rules.connectTimeoutMs / 2
-    this.#timer = setTimeout(() => this.#check(), this.#nextAt() - now)
+    this.#timer = setTimeout(() => this.#check(), this.#nextAt(now) - now)
   }
 
   /** The call is sent again: the time to its first byte begins anew. */
@@ -44,6 +46,12 @@ export class Watch {
   /** The first byte came, or another one. */
   seen() {
     this.#isAnswered = true
+    this.#isWaitedFor = false
+  }
+
+  /** From now on another piece is waited for. */
+  waits() {
+    this.#isWaitedFor = true
     this.#seenAt = performance.now()
   }
 
@@ -55,14 +63,14 @@ export class Watch {
     return this.#deployment.rules.idleTimeoutMs ?? this.#deployment.timeoutMs
   }
 
-  #dueAt(): number {
-    if (this.#isAnswered) return this.#seenAt + this.#idleMs
-    return this.#askedAt + this.#deployment.timeoutMs
+  #dueAt(now: number): number {
+    if (!this.#isAnswered) return this.#askedAt + this.#deployment.timeoutMs
+    return (this.#isWaitedFor ? this.#seenAt : now) + this.#idleMs
   }
 
-  #nextAt(): number {
+  #nextAt(now: number): number {
     const connectAt = this.#isAnswered ? Number.POSITIVE_INFINITY : this.#connectCheckAt
-    return Math.min(this.#dueAt(), this.#endsAt, connectAt)
+    return Math.min(this.#dueAt(now), this.#endsAt, connectAt)
   }
 
   #check() {
@@ -71,7 +79,7 @@ export class Watch {
     if (now >= this.#endsAt) {
       return this.#giveUp(`was not done after ${seconds(rules.totalTimeoutMs)}`, modelName)
     }
-    if (now >= this.#dueAt()) {
+    if (now >= this.#dueAt(now)) {
       const silentMs = this.#isAnswered ? this.#idleMs : timeoutMs
       return this.#giveUp(`sent nothing for ${seconds(silentMs)}`, modelName)
     }
@@ -79,7 +87,7 @@ export class Watch {
       this.#connectCheckAt = Number.POSITIVE_INFINITY
       void this.#tryToConnect()
     }
-    this.#timer = setTimeout(() => this.#check(), Math.max(1, this.#nextAt() - now))
+    this.#timer = setTimeout(() => this.#check(), Math.max(1, this.#nextAt(now) - now))
   }
 
   async #tryToConnect() {

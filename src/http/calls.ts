@@ -2,15 +2,19 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
+import type { InFlight } from '../gateway/in-flight.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { operation } from './operation.ts'
+import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
   /** The key that the call comes with; null: the master key. Throws what keeps others out. */
   readonly authorize: (request: Request) => VirtualKey | null
-  /** Bytes. */
-  readonly bodyBytesMax: number
+  /** Whether Bun may wait long for the next byte of its answer. */
+  readonly mayTakeTime: (request: Request, may: boolean) => void
+  readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
+  readonly body: BodyLimits
   readonly newId: () => string
 }
 
@@ -37,32 +41,28 @@ export const callRoutes = (parts: CallParts) => {
 async function answer(request: Request, path: string, parts: CallParts): Promise<Response> {
   const key = parts.authorize(request)
   const id = parts.newId()
+  parts.mayTakeTime(request, true)
+  let isStream = false
   try {
-    const body = await readBody(request, parts.bodyBytesMax)
-    return await parts.handleCall({
-      id,
-      path,
-      headers: request.headers,
-      body,
-      key,
-      signal: request.signal,
-    })
+    parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
+    const body = await readBody(request, parts.body)
+    parts.inFlight.sized(id, body.length)
+    const { headers, signal } = request
+    const response = await parts.handleCall({ id, path, headers, body, key, signal })
+    isStream = isEventStream(response)
+    return response
   } catch (error) {
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
+  } finally {
+    parts.inFlight.leave(id)
+    // A stream has a watch of its own over its client.
+    if (!isStream) parts.mayTakeTime(request, false)
   }
 }
 
-async function readBody(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > bytesMax) throw tooLarge(declared, bytesMax)
-  const body = new Uint8Array(await request.arrayBuffer())
-  if (body.length > bytesMax) throw tooLarge(body.length, bytesMax)
-  return body
-}
-
-const tooLarge = (bytes: number, bytesMax: number) =>
-  new Refusal('body_too_large', `The body has ${bytes} bytes; at most ${bytesMax} are taken.`)
+const isEventStream = ({ headers }: Response): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') ?? false
 
 const Chat = Type.Object(
   {
@@ -142,6 +142,8 @@ const CHAT = operation({
         'Tried to access gpt-4o',
       { param: 'model' },
     ),
+    new Refusal('body_too_slow', 'The body was not all here after 120 s.'),
+    new Refusal('body_too_large', 'The body has more than the 10485760 bytes that are taken.'),
     new Refusal('upstream_failed', 'The upstream of `demo` cannot be reached.'),
     new Refusal('upstream_timed_out', 'The upstream of `demo` sent nothing for 600 s.'),
     new Refusal('overloaded', 'Charges cannot be written at the moment; try again shortly.'),

@@ -1,13 +1,15 @@
 import { Refusal } from '../errors.ts'
 import { refuseMonstrous } from '../gateway/json-bounds.ts'
+import { readBody } from './request-body.ts'
 
 /** More than any of our own routes needs: a thousand ids to delete are a quarter of it. */
-const BODY_BYTES_MAX = 1_000_000
+const LIMITS = { bytesMax: 1_000_000, timeoutMs: 60_000 }
 
 /**
  * A route's `parse`: the body as JSON, whatever its content type says, as `curl -d` calls
- * everything a form. Throws `invalid_request` or `body_too_large`, which Elysia wraps in a
- * `ParseError`. The second entry is never reached; it tells the OpenAPI document what is taken.
+ * everything a form. Throws `invalid_request`, `body_too_large` or `body_too_slow`, which Elysia
+ * wraps in a `ParseError`. The second entry is never reached; it tells the OpenAPI document what is
+ * taken.
  */
 export const JSON_BODY: [typeof readJson, 'json'] = [readJson, 'json']
 
@@ -15,7 +17,7 @@ export const JSON_BODY: [typeof readJson, 'json'] = [readJson, 'json']
 export const OPTIONAL_JSON_BODY: typeof JSON_BODY = [readOptionalJson, 'json']
 
 async function readJson({ request }: { readonly request: Request }): Promise<unknown> {
-  const text = await readText(request)
+  const text = decode(await readBody(request, LIMITS))
   if (text.trim() === '') {
     throw new Refusal('invalid_request', 'The body is empty; it must be a JSON object')
   }
@@ -23,7 +25,7 @@ async function readJson({ request }: { readonly request: Request }): Promise<unk
 }
 
 async function readOptionalJson({ request }: { readonly request: Request }): Promise<unknown> {
-  const text = await readText(request)
+  const text = decode(await readBody(request, LIMITS))
   return text.trim() === '' ? {} : parse(text)
 }
 
@@ -37,24 +39,9 @@ function parse(text: string): unknown {
   }
 }
 
-async function readText({ body }: Request): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let text = ''
-  let bytes = 0
-  if (body === null) return text
-  for await (const chunk of body) {
-    bytes += chunk.byteLength
-    if (bytes > BODY_BYTES_MAX) {
-      throw new Refusal('body_too_large', `The body has more than ${BODY_BYTES_MAX} bytes`)
-    }
-    text += decode(decoder, chunk)
-  }
-  return text + decode(decoder, null)
-}
-
-function decode(decoder: TextDecoder, chunk: Uint8Array | null): string {
+function decode(bytes: Uint8Array): string {
   try {
-    return chunk === null ? decoder.decode() : decoder.decode(chunk, { stream: true })
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
     throw new Refusal('invalid_request', 'The body is not valid UTF-8', { cause })
   }

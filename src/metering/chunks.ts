@@ -83,7 +83,8 @@ export class ChunkReader {
       from = to
     }
     if (bytes.length - from > EVENT_BYTES_MAX) from = bytes.length
-    this.#open = bytes.subarray(from)
+    // A copy: Deno's pieces are parts of 64 KB, which a part of one would keep as long as it waits.
+    this.#open = bytes.slice(from)
     return { pass: changed(bytes.subarray(0, from), changes), end: null }
   }
 

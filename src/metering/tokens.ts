@@ -5,6 +5,9 @@ export type Encode = (text: string) => number
 
 type Json = Readonly<Record<string, unknown>>
 
+/** What a text comes to. */
+type Count = (text: string) => number
+
 /**
  * OpenAI's published rule for what a chat adds to its texts
  * (https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken).
@@ -49,13 +52,29 @@ export function countAnswer(texts: Iterable<string>, encode: Encode): number {
   return tokens
 }
 
+/** A prompt's texts, and the tokens that come on top of theirs. */
+export type PromptTexts = { readonly texts: readonly string[]; readonly besides: number }
+
+/** What is to be counted of a call's prompt, for whoever counts it a bit at a time. */
+export function promptTexts(body: Json): PromptTexts {
+  const texts: string[] = []
+  const besides = tokensOf(body, (text) => {
+    texts.push(text)
+    return 0
+  })
+  return { texts, besides }
+}
+
 /**
  * The tokens of what a call asks, for upstreams that do not say: `messages` of a chat, `prompt` of
  * a completion, `input` of embeddings. Close to what is billed for plain text; tools and schemas
  * are counted as the JSON they are sent as, a little more than the models are shown.
  */
 export function countPrompt(body: Json, encode: Encode): number {
-  const count = (text: string) => countText(text, encode)
+  return tokensOf(body, (text) => countText(text, encode))
+}
+
+function tokensOf(body: Json, count: Count): number {
   let tokens = countInput(body['prompt'], count) + countInput(body['input'], count)
   if (Array.isArray(body['messages'])) {
     tokens += TOKENS_TO_PRIME_ANSWER
@@ -69,7 +88,7 @@ export function countPrompt(body: Json, encode: Encode): number {
 }
 
 /** A text, tokens by number, or a list of either. */
-function countInput(input: unknown, count: Encode): number {
+function countInput(input: unknown, count: Count): number {
   if (typeof input === 'string') return count(input)
   if (typeof input === 'number') return 1
   if (!Array.isArray(input)) return 0
@@ -81,7 +100,7 @@ function countInput(input: unknown, count: Encode): number {
   return tokens
 }
 
-function countMessage(message: Json, count: Encode): number {
+function countMessage(message: Json, count: Count): number {
   let tokens = TOKENS_PER_MESSAGE + countTexts([message['role']], count)
   if (typeof message['name'] === 'string') tokens += TOKENS_PER_NAME + count(message['name'])
   if (Array.isArray(message['content'])) {
@@ -97,7 +116,7 @@ function countMessage(message: Json, count: Encode): number {
 }
 
 /** A part of a message: text, an image, sound, a file. */
-function countPart(part: Json, count: Encode): number {
+function countPart(part: Json, count: Count): number {
   const text = countTexts([part['text'], part['refusal']], count)
   if (part['image_url'] !== undefined) {
     const isLow = objectOf(part['image_url'])['detail'] === 'low'
@@ -110,7 +129,7 @@ function countPart(part: Json, count: Encode): number {
   return text + soundTokens + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
 }
 
-function countTexts(texts: readonly unknown[], count: Encode): number {
+function countTexts(texts: readonly unknown[], count: Count): number {
   let tokens = 0
   for (const text of texts) if (typeof text === 'string') tokens += count(text)
   return tokens

@@ -18,18 +18,34 @@ const deno = (globalThis as { Deno?: DenoGlobal }).Deno
 
 export const isDeno = deno !== undefined
 
+type BunServer = {
+  readonly port?: number | undefined
+  stop(abrupt?: boolean): unknown
+  timeout(request: Request, seconds: number): void
+  requestIP(request: Request): { readonly address: string } | null
+}
+
 /** The part of an Elysia app that is needed to listen. */
 type Listenable = {
   fetch(request: Request): Response | Promise<Response>
   listen(
-    options: { port: number; hostname: string; idleTimeout: number; reusePort: boolean },
+    options: {
+      port: number
+      hostname: string
+      idleTimeout: number
+      reusePort: boolean
+      maxRequestBodySize: number
+    },
     ready: () => void,
   ): unknown
-  readonly server: {
-    readonly port?: number | undefined
-    stop(abrupt?: boolean): unknown
-    requestIP(request: Request): { readonly address: string } | null
-  } | null
+  readonly server: BunServer | null
+}
+
+export type ListenOptions = {
+  readonly host: string
+  readonly port: number
+  /** How long a client may leave a connection unused or an answer unread, milliseconds; on Bun. */
+  readonly clientIdleMs: number
 }
 
 export type Listener = {
@@ -47,10 +63,7 @@ export type Listener = {
  * answers "Body is disturbed or locked"); on Deno, where `listen` is missing, through `Deno.serve`.
  * Rejects when the address cannot be had.
  */
-export async function listen(
-  app: Listenable,
-  at: { host: string; port: number },
-): Promise<Listener> {
+export async function listen(app: Listenable, at: ListenOptions): Promise<Listener> {
   try {
     return deno === undefined ? await listenOnBun(app, at) : listenOnDeno(deno, app, at)
   } catch (cause) {
@@ -58,11 +71,7 @@ export async function listen(
   }
 }
 
-function listenOnDeno(
-  deno: DenoGlobal,
-  app: Listenable,
-  { host, port }: { host: string; port: number },
-): Listener {
+function listenOnDeno(deno: DenoGlobal, app: Listenable, { host, port }: ListenOptions): Listener {
   const cut = new AbortController()
   const options = { port, hostname: host, signal: cut.signal, onListen: () => {} }
   const addresses = new WeakMap<Request, string>()
@@ -78,23 +87,64 @@ function listenOnDeno(
   }
 }
 
+/** More are not taken by Bun, seconds. */
+const IDLE_SECONDS_MAX = 255
+
+/** Bun's server, and how long it lets a client be idle, once there is one. */
+let onBun: { readonly server: BunServer; readonly idleSeconds: number } | null = null
+
+/**
+ * To be told of a request that may take its time: a model thinks for minutes between two bytes, and
+ * Bun does not know that it is not the client who is idle. False: the usual time counts again.
+ */
+export function mayTakeTime(request: Request, may: boolean) {
+  onBun?.server.timeout(request, may ? 0 : onBun.idleSeconds)
+}
+
 async function listenOnBun(
   app: Listenable,
-  { host, port }: { host: string; port: number },
+  { host, port, clientIdleMs }: ListenOptions,
 ): Promise<Listener> {
-  // `idleTimeout`: a model may think for minutes between two bytes; our own time-outs watch the
-  // upstream. `reusePort`: with Elysia's default, true, a second server takes the same port
-  // without a word, and the kernel deals each of them a share of the calls.
-  const options = { port, hostname: host, idleTimeout: 0, reusePort: false }
+  // `reusePort`: with Elysia's default, true, a second server takes the same port without a word,
+  // and the kernel deals each of them a share of the calls. `maxRequestBodySize`: its refusal has
+  // no body; who reads a request has a bound and a sentence of its own.
+  const idleSeconds = Math.min(IDLE_SECONDS_MAX, Math.ceil(clientIdleMs / 1000))
+  const options = {
+    port,
+    hostname: host,
+    idleTimeout: idleSeconds,
+    reusePort: false,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+  }
   await new Promise<void>((resolve) => app.listen(options, resolve))
   const server = app.server
   if (server?.port === undefined) throw new Error('the runtime names no port')
+  onBun = { server, idleSeconds }
   return {
     port: server.port,
     close: async () => void (await server.stop()),
     cut: () => void server.stop(true),
     addressOf: (request) => server.requestIP(request)?.address ?? null,
   }
+}
+
+const FETCHES_MAX = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
+
+/** An executable's own script, inside of itself. */
+const INSIDE = /^(?:\/\$bunfs\/|[A-Z]:[\\/]~BUN)/
+
+/**
+ * To be called before all else. Bun has at most 256 requests under way and lets further ones wait
+ * (https://bun.sh/docs/runtime/networking/fetch), and with them the calls of everybody, as long as
+ * 256 slow streams last. It reads another number only where its process began, so the process
+ * begins again, in place: the same one for whoever started it.
+ */
+export function liftFetchLimit() {
+  if (isDeno || process.platform === 'win32' || process.env[FETCHES_MAX] !== undefined) return
+  const [, script = '', ...args] = process.argv
+  const ours = INSIDE.test(script) ? args : [...process.execArgv, script, ...args]
+  const env = { ...process.env, [FETCHES_MAX]: '65535' }
+  process.execve?.(process.execPath, [process.execPath, ...ours], env)
 }
 
 /** The reasons that an operator can do something about, by the names that the runtimes have. */

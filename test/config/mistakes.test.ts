@@ -90,6 +90,26 @@ describe('a mistake is told with its line, its value and what would be right', (
       '3: tollgate_settings.failed_auth_limit must be a whole number from 0 to 1000000, got 0.5',
     ],
     [
+      'no call at all',
+      withModel('tollgate_settings: {max_calls_in_flight: 0}'),
+      '3: tollgate_settings.max_calls_in_flight must be a whole number from 1 to 1000000, got 0',
+    ],
+    [
+      'less for all bodies than for one',
+      withModel('tollgate_settings: {max_body_mb: 20, max_bodies_mb: 16}'),
+      '3: tollgate_settings.max_bodies_mb must be a number of megabytes from 20 (max_body_mb) to 1048576, got 16',
+    ],
+    [
+      'no time for a body',
+      withModel('tollgate_settings: {body_timeout: 0}'),
+      '3: tollgate_settings.body_timeout must be a number of seconds from 0.1 to 86400, got 0',
+    ],
+    [
+      'a client for ever',
+      withModel('tollgate_settings: {client_idle_timeout: never}'),
+      '3: tollgate_settings.client_idle_timeout must be a number of seconds from 0.1 to 86400, got "never"',
+    ],
+    [
       'a webhook that is no address',
       withModel('tollgate_settings: {webhook_url: hooks}'),
       '3: tollgate_settings.webhook_url must be an address that begins with http:// or https://, without a password, got something else (not shown)',

@@ -104,7 +104,7 @@ test('spent + held never passes a budget, whatever happens in whatever order, an
             if ((error as Error).name !== 'Refusal') throw error
             // What is held has been counted by now: nothing of it is slack.
             for (const { reservation } of world.callsOf(who, key)) {
-              expect(reservation.counted).toBeNull()
+              expect(reservation.prompt).toBeNull()
             }
             expect(leastOf(json)).toBeGreaterThan(Math.min(...leftOf(world, who, key)))
           }
@@ -174,6 +174,21 @@ test('a burst of calls at once, each waiting for the count of its prompt, stays 
     }),
     { numRuns: 50 },
   )
+})
+
+test('a call that came while another prompt was counted is counted too, before anyone is refused', async () => {
+  const world = new World(ids, nanos(960_000_000))
+  const saying = (words: number) => bodyOf({ words, cap: 16, n: 1 })
+  await world.admit('a', saying(40_000))
+  // Too much by its bytes, beside the first; both take some rounds of the event loop to count.
+  const large = world.admit('a', saying(130_000))
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  // Fits by its bytes beside the first one's; the large one fits beside it by its tokens only.
+  await world.admit('a', saying(6_000))
+  expect(world.live).toHaveLength(2)
+  const { cap } = await large
+  expect(cap).toBeNull()
+  world.check()
 })
 
 describe('modes', () => {

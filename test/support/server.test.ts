@@ -41,7 +41,13 @@ test('nothing of our environment leaks into the server but PATH and HOME', async
   const env = { WEBHOOK_URL: 'http://127.0.0.1:1' }
   await using server = await startServer({ ...standIn(ECHO), env })
   const { json } = await server.ask('/')
-  expect(json.environment.sort()).toEqual(['HOME', 'PATH', 'TOLLGATE_MASTER_KEY', 'WEBHOOK_URL'])
+  expect(json.environment.sort()).toEqual([
+    'BUN_CONFIG_MAX_HTTP_REQUESTS',
+    'HOME',
+    'PATH',
+    'TOLLGATE_MASTER_KEY',
+    'WEBHOOK_URL',
+  ])
 })
 
 test('a server that ends before it listens rejects with what it wrote', async () => {

@@ -96,6 +96,8 @@ function environmentOf({ env }: ServerOptions): Record<string, string> {
     PATH: `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env['PATH'] ?? ''}`,
     HOME: process.env['HOME'],
     TOLLGATE_MASTER_KEY: 'sk-test',
+    // The server sets it itself, at the cost of a second start.
+    BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
     ...env,
   }
   const given = Object.entries(all).filter(([, value]) => value !== undefined)

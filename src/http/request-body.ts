@@ -1,0 +1,97 @@
+import { Refusal } from '../errors.ts'
+
+/** What a request's body may be. */
+export type BodyLimits = {
+  /** Bytes. */
+  readonly bytesMax: number
+  /** From its headers to its last byte, milliseconds. */
+  readonly timeoutMs: number
+}
+
+/**
+ * A body that is too large is read on, and thrown away, up to so many times the limit: a client
+ * hears nothing before it has sent all, and one that is cut off then sees a broken connection in
+ * place of the reason.
+ */
+const LENIENCE = 4
+
+/**
+ * All of a request's body; of one that is too large, never more than the limit is in memory. The
+ * time is for the whole of it, since a client that sends a byte a second is never idle.
+ *
+ * Throws `body_too_large` or `body_too_slow`; the connection is then of no more use.
+ */
+export async function readBody(
+  request: Request,
+  limits: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const length = request.headers.get('content-length')
+  if (Number(length ?? 0) > limits.bytesMax * LENIENCE) throw tooLarge(limits)
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(tooSlow(limits)), limits.timeoutMs)
+  try {
+    // A server reads no more than the length that was declared, so what is within needs no watch.
+    const isDeclared = length !== null && !request.headers.has('transfer-encoding')
+    const isWithin = isDeclared && Number(length) <= limits.bytesMax
+    // Bun makes a stream of a body whose stream somebody looks at, and reads it the slower for it.
+    if (isWithin) return new Uint8Array(await Promise.race([request.arrayBuffer(), late.promise]))
+    return await readWithin(request, limits, late.promise)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** No more than these will be kept of a request's body. */
+export function bytesAtMost({ headers }: Request, { bytesMax }: BodyLimits): number {
+  const length = headers.get('content-length')
+  return length === null ? bytesMax : Math.min(Number(length), bytesMax)
+}
+
+async function readWithin(
+  { body }: Request,
+  limits: BodyLimits,
+  late: Promise<never>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array(0)
+  const reader = body.getReader()
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late])
+      bytes += value?.length ?? 0
+      const isTooLarge = bytes > limits.bytesMax
+      if (isTooLarge && (done || bytes > limits.bytesMax * LENIENCE)) throw tooLarge(limits)
+      if (done) return joined(pieces, bytes)
+      if (isTooLarge) pieces.length = 0
+      else pieces.push(value)
+    }
+  } catch (error) {
+    // Not waited for: Deno reads what is left of the body first, however long that takes.
+    reader.cancel().catch(() => {})
+    throw error
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
+/** What is left of the body is not waited for. */
+const headers = { connection: 'close' }
+
+const tooLarge = ({ bytesMax }: BodyLimits) =>
+  new Refusal('body_too_large', `The body has more than the ${bytesMax} bytes that are taken.`, {
+    headers,
+  })
+
+const tooSlow = ({ timeoutMs }: BodyLimits) =>
+  new Refusal('body_too_slow', `The body was not all here after ${timeoutMs / 1000} s.`, {
+    headers,
+  })
