@@ -41,6 +41,9 @@ export async function serve(config: Config): Promise<void> {
   for (const deployment of parts.deployments.all) {
     if (deployment.price === null) logWarning(unpriced(deployment))
   }
+  for (const { name, secrets } of config.webhooks) {
+    if (secrets.length === 0) logWarning(unsigned(name))
+  }
   const { defaultBudgetId } = config.budgets
   if (defaultBudgetId !== null && parts.store.findBudget(defaultBudgetId) === null) {
     logWarning(
@@ -49,7 +52,7 @@ export async function serve(config: Config): Promise<void> {
     )
   }
   const listener = await listen(parts.app, config)
-  parts.outbox?.wake()
+  parts.outbox.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
   const hurry = Promise.withResolvers<void>()
@@ -57,6 +60,10 @@ export async function serve(config: Config): Promise<void> {
   onStopSignal(() => void stop(listener, parts, patience), hurry.resolve)
   print(`Tollgate ${VERSION} is listening on http://${host}:${listener.port}`)
 }
+
+const unsigned = (receiver: string) =>
+  `the webhook receiver ${receiver} has no secret: what it is sent is not signed, and anybody ` +
+  'could send the like. Set WEBHOOK_SECRET, or the secret of its entry in webhooks'
 
 /** What `check` prints: the deployments of a config, with their prices. */
 export function whatItServes(config: Config): string {
@@ -89,13 +96,15 @@ async function joinParts(config: Config, masterKey: string) {
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
   const snapshots = new Set(deployments.all.map(({ priceSnapshot }) => priceSnapshot))
   for (const snapshot of snapshots) if (snapshot !== null) await store.addPrice(snapshot)
-  const { webhookUrl } = config
-  const outbox = webhookUrl === null ? null : new Outbox({ store, url: webhookUrl, now })
+  const { deliveries } = store
+  const { random } = Math
+  const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId })
 
   const commit = async (settlement: Settlement, budget: Budget | null) => {
-    const events = outbox === null ? [] : eventsOf(settlement, { budget, newId })
+    const isTold = outbox.receivers.length > 0
+    const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId })) : []
     await store.commit(settlement, events)
-    if (events.length > 0) outbox?.wake()
+    if (events.length > 0) outbox.wake()
   }
   const inFlight = new InFlight()
   const gateway: Gateway = {
@@ -125,6 +134,8 @@ async function joinParts(config: Config, masterKey: string) {
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
+    deliveries,
+    outbox,
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
@@ -195,7 +206,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
     }
     // A client that hung up has no connection any more, and still has something to pay.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
-    await Promise.race([parts.outbox?.stop(), pause(LAST_WORDS_MS)])
+    await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
     const complete = parts.store.close()
     exit(complete ? 0 : 1)
   } catch (error) {

@@ -6,6 +6,7 @@ import { type Flags, readListening } from './listening.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
 import { checkKeys } from './sections.ts'
+import { readWebhooks } from './webhooks.ts'
 import { readYaml } from './yaml.ts'
 
 const DEFAULT_PATH = './config.yaml'
@@ -61,7 +62,8 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   const timeoutMs = readTimeoutMs(reader, requestTimeout) ?? DEFAULT_TIMEOUT_MS
   const settings = {
     ...readListening(reader, flags, { general, tollgate }),
-    ...readGeneral(reader, general, tollgate),
+    ...readGeneral(reader, general),
+    webhooks: readWebhooks(reader, { general, tollgate }),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     deployments:
       file === null ? [demoDeployment(timeoutMs)] : readDeployments(reader, file, timeoutMs),

@@ -21,7 +21,10 @@ type Section = {
 
 const NONE: ReadonlySet<string> = new Set()
 
-/** The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers. */
+/**
+ * The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers,
+ * `webhook` one of `webhooks`.
+ */
 export const SECTIONS = {
   file: {
     used: new Set([
@@ -72,6 +75,7 @@ export const SECTIONS = {
       'port',
       'database',
       'webhook_url',
+      'webhooks',
       'shutdown_timeout',
       'max_body_mb',
       'budget_mode',
@@ -87,6 +91,7 @@ export const SECTIONS = {
     ]),
     unused: NONE,
   },
+  webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
   mapping: { used: new Set(['header_name', 'litellm_user_role']), unused: NONE },
 } as const satisfies Record<string, Section>
 

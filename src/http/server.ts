@@ -11,12 +11,14 @@ import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
+import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
 export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<BudgetParts, 'models'> &
   PeriodParts &
   MetricParts &
   ModelParts &
+  WebhookParts &
   HealthParts & {
     readonly masterKey: string
     readonly version: string
@@ -51,6 +53,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(periodRoutes(parts, '/end_user'))
     .use(budgetRoutes(withModels))
     .use(modelRoutes(parts))
+    .use(webhookRoutes(parts))
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia

@@ -12,10 +12,11 @@ import {
   type NewCustomer,
 } from './customer-changes.ts'
 import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
+import { type Deliveries, deliveries } from './deliveries.ts'
+import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
 import { type Flush, startFlush } from './flush.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { lockDatabase } from './lock.ts'
-import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
 import { migrate } from './schema.ts'
 
 /** What the store needs of the world; in tests time stands still. */
@@ -43,6 +44,8 @@ const NO_PERIOD = { periodStart: 0, told: [] }
  * write queues for the flush loop, and its promise resolves when it is on disk.
  */
 export class Store {
+  /** Events on their way to receivers, and those that were lately. */
+  readonly deliveries: Deliveries
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -51,7 +54,7 @@ export class Store {
   readonly #ledger: LedgerTable
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
-  readonly #outbox: OutboxTable
+  readonly #deliveryTable: DeliveryTable
 
   private constructor(database: Database, options: StoreOptions, unlock: () => void) {
     this.#unlock = unlock
@@ -64,7 +67,8 @@ export class Store {
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
-    this.#outbox = outboxTable(database)
+    this.#deliveryTable = deliveryTable(database)
+    this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
   }
 
   /**
@@ -104,11 +108,11 @@ export class Store {
   // Calls
 
   /** A charge and its events, in one transaction. */
-  commit(settlement: Settlement, events: readonly OutboxEvent[]): Promise<void> {
+  commit(settlement: Settlement, events: readonly NewDelivery[]): Promise<void> {
     const { row, after } = settlement
     return this.#flush.enqueue(() => {
       this.#ledger.book(row, after ?? NO_PERIOD)
-      for (const event of events) this.#outbox.add(event, row.settledAt)
+      for (const event of events) this.#deliveryTable.add(event, row.settledAt)
     })
   }
 
@@ -239,24 +243,6 @@ export class Store {
       },
       () => this.#options.changed({ customers: [], budgets: [id] }),
     )
-  }
-
-  // Events
-
-  dueEvents(limit: number): readonly DueEvent[] {
-    return this.#outbox.due(this.#options.now(), limit)
-  }
-
-  nextEventDueAt(): number | null {
-    return this.#outbox.nextDueAt()
-  }
-
-  removeEvent(event: OutboxEvent): Promise<void> {
-    return this.#flush.enqueue(() => this.#outbox.remove(event, this.#options.now()))
-  }
-
-  postponeEvent(event: OutboxEvent, dueAt: number): Promise<void> {
-    return this.#flush.enqueue(() => this.#outbox.postpone(event, dueAt))
   }
 
   /** Queues a change of customers, and tells of it when it is committed. */

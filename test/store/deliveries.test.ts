@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { nextTryAt } from '../../src/events/schedule.ts'
+import { nanos } from '../../src/ledger/money.ts'
+import { openDatabase } from '../../src/runtime/sqlite.ts'
+import { type Delivery, deliveryTable } from '../../src/store/delivery-table.ts'
+import { migrate } from '../../src/store/schema.ts'
+import { charged, newFolder, openStore } from '../support/store.ts'
+
+const DAY_MS = 86_400_000
+const START = Date.UTC(2026, 0, 15)
+const ANY = { status: null, receiver: null, customerId: null, event: null, before: null, limit: 99 }
+
+async function openTable(options: Parameters<typeof deliveryTable>[1] = {}) {
+  const database = await openDatabase(':memory:', 'readwrite')
+  migrate(database)
+  return { database, table: deliveryTable(database, options) }
+}
+
+const about = (id: string, customerId: string, receiver: string) => ({
+  ...{ id, customerId, receiver },
+  name: 'spend_tracked',
+  body: `{"id":"${id}"}`,
+})
+
+/**
+ * The promise of the outbox. Customers are charged, receivers fail in any way, the server dies and
+ * restarts, time passes. Then each receiver has taken every event of a customer at least once, or
+ * it is among the dead after a day and three tries; and what it took came in the customer's order.
+ */
+test('whatever fails, no event is lost and each customer’s come in order', async () => {
+  const { database, table } = await openTable()
+  const receivers = ['a', 'b']
+  let outlived = 0
+  const pick = fc.nat(5)
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('charge' as const), customer: fc.nat(1) }),
+    fc.record({ kind: fc.constant('start' as const), receiver: fc.nat(1), which: pick }),
+    fc.record({ kind: fc.constant('take' as const), which: pick }),
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('fail' as const),
+        which: pick,
+        retryAfterMs: fc.nat(DAY_MS),
+      }),
+    },
+    fc.record({ kind: fc.constant('gone' as const), which: pick }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(DAY_MS) }),
+    fc.constant({ kind: 'crash' as const }),
+  )
+  const run = (steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[]) => {
+    database.exec('DELETE FROM deliveries')
+    let now = START
+    let made = 0
+    const told = new Map<string, string[]>()
+    const taken = new Map<string, string[]>()
+    const buried = new Set<string>()
+    let underWay: Delivery[] = []
+    const of = (map: Map<string, string[]>, key: string) =>
+      map.get(key) ?? map.set(key, []).get(key)!
+
+    const start = (receiver: string, which: number) => {
+      const isBusy = (delivery: Delivery) =>
+        underWay.some((one) => one.receiver === receiver && one.customerId === delivery.customerId)
+      const due = table.due(receiver, now, 32).filter((delivery) => !isBusy(delivery))
+      if (due.length > 0) underWay.push(due[which % due.length]!)
+    }
+    const fail = (delivery: Delivery, retryAfterMs: number | null, isGone: boolean) => {
+      const { place, queuedAt } = delivery
+      const attempts = delivery.attempts + 1
+      const failed = { attempts, queuedAt, now, retryAfterMs, isGone, chance: 0.5 }
+      const at = nextTryAt(failed)
+      if (at !== null) return table.postpone(place, at, 'no')
+      if (!isGone) {
+        expect(attempts).toBeGreaterThanOrEqual(3)
+        expect(now - queuedAt).toBeGreaterThanOrEqual(DAY_MS)
+        outlived++
+      }
+      buried.add(`${delivery.receiver} ${delivery.customerId} ${delivery.id}`)
+      table.finish(delivery, { status: 'dead', error: 'no' }, now)
+    }
+    const take = (delivery: Delivery) => {
+      of(taken, `${delivery.receiver} ${delivery.customerId}`).push(delivery.id)
+      table.finish(delivery, { status: 'delivered', error: null }, now)
+    }
+    const oneOf = (which: number) => underWay.splice(which % underWay.length, 1)[0]!
+    const end = (which: number, how: (delivery: Delivery) => void) => {
+      if (underWay.length === 0) start(receivers[which % 2]!, which)
+      if (underWay.length > 0) how(oneOf(which))
+    }
+
+    for (const step of steps) {
+      if (step.kind === 'charge') {
+        const customer = `customer ${step.customer}`
+        const id = String(++made)
+        for (const receiver of receivers) {
+          table.add(about(id, customer, receiver), now)
+          of(told, `${receiver} ${customer}`).push(id)
+        }
+      } else if (step.kind === 'start') start(receivers[step.receiver]!, step.which)
+      else if (step.kind === 'wait') now += step.ms
+      else if (step.kind === 'crash') underWay = []
+      else if (step.kind === 'take') end(step.which, take)
+      else if (step.kind === 'gone') end(step.which, (delivery) => fail(delivery, null, true))
+      else end(step.which, (delivery) => fail(delivery, step.retryAfterMs, false))
+    }
+
+    // The receivers are well again: all that waits is taken, in bounded time and without a nudge.
+    for (let round = 0; round < 1_000; round++) {
+      for (const receiver of receivers) start(receiver, 0)
+      if (underWay.length > 0) take(oneOf(0))
+      else {
+        const next = receivers.map((receiver) => table.nextDueAfter(receiver, now))
+        const soonest = next.filter((at) => at !== null).toSorted((a, b) => a - b)[0]
+        if (soonest === undefined) break
+        now = soonest
+      }
+    }
+    expect(table.list({ ...ANY, status: 'pending' })).toEqual([])
+    for (const [key, ids] of told) {
+      expect(of(taken, key)).toEqual(ids.filter((id) => !buried.has(`${key} ${id}`)))
+    }
+  }
+  fc.assert(fc.property(fc.array(step, { maxLength: 100, size: 'max' }), run), { numRuns: 200 })
+  expect(outlived).toBeGreaterThan(0)
+})
+
+describe('what is delivered', () => {
+  test('is kept for a week, then removed as others are delivered', async () => {
+    const { table } = await openTable()
+    const finish = (id: string, at: number) => {
+      table.add(about(id, 'alice', 'a'), at)
+      table.finish(table.due('a', at, 1)[0]!, { status: 'delivered', error: null }, at)
+    }
+    for (let day = 0; day < 20; day++) finish(`day ${day}`, START + day * DAY_MS)
+    expect(table.list(ANY).map(({ id }) => id)).toEqual(
+      [19, 18, 17, 16, 15, 14, 13, 12].map((day) => `day ${day}`),
+    )
+  })
+
+  test('is bounded in number, and the dead are not', async () => {
+    const { table } = await openTable({ keptMax: 10 })
+    for (let n = 0; n < 50; n++) {
+      table.add(about(String(n), 'alice', 'a'), START)
+      const status = n % 10 === 0 ? 'dead' : 'delivered'
+      table.finish(table.due('a', START, 1)[0]!, { status, error: null }, START)
+    }
+    expect(table.count('a', 'delivered')).toBeWithin(5, 11)
+    expect(table.count('a', 'dead')).toBe(5)
+  })
+
+  test('is replayed behind what its customer has waiting, with a fresh day', async () => {
+    const { store, clock } = await openStore()
+    const { deliveries } = store
+    const { customer } = store.findOrOpenCustomer('alice')
+    const events = ['1', '2'].map((id) => about(id, 'alice', 'a'))
+    await store.commit(charged(customer, { charge: nanos(1), settledAt: clock.now }), events)
+    await deliveries.buried(deliveries.due('a', clock.now, 9)[0]!, 'status 410')
+    clock.now += 2 * DAY_MS
+    expect(await deliveries.replay(['1', '2'], null)).toBe(1)
+    const order: string[] = []
+    for (let n = 0; n < 2; n++) {
+      const [next, ...others] = deliveries.due('a', clock.now, 9)
+      expect(others).toEqual([])
+      order.push(next!.id)
+      if (next!.id === '1') expect(next).toMatchObject({ attempts: 0, queuedAt: clock.now })
+      await deliveries.delivered(next!)
+    }
+    expect(order).toEqual(['2', '1'])
+    expect(await deliveries.replay(['1'], 'a')).toBe(1)
+    expect(deliveries.due('a', clock.now, 9).map(({ id }) => id)).toEqual(['1'])
+    store.close()
+  })
+
+  test('an unknown event is refused, and then none is replayed', async () => {
+    const { store, clock } = await openStore()
+    const { customer } = store.findOrOpenCustomer('alice')
+    const settled = charged(customer, { charge: nanos(1), settledAt: clock.now })
+    await store.commit(settled, [about('1', 'alice', 'a')])
+    await store.deliveries.delivered(store.deliveries.due('a', clock.now, 1)[0]!)
+    await expect(store.deliveries.replay(['1', '7'], null)).rejects.toThrow('No event 7;')
+    await expect(store.deliveries.replay(['1'], 'b')).rejects.toThrow("No event 1 for receiver 'b'")
+    expect(store.deliveries.due('a', clock.now, 1)).toEqual([])
+    store.close()
+  })
+
+  test('the dead of one receiver are replayed by the thousand, and those of others left', async () => {
+    const { store, clock } = await openStore()
+    const { customer } = store.findOrOpenCustomer('alice')
+    const { deliveries } = store
+    const events = Array.from({ length: 1_201 }, (_, n) => about(`e${n}`, `c${n}`, 'a'))
+    const settled = charged(customer, { charge: nanos(1), settledAt: clock.now })
+    await store.commit(settled, [...events, about('x', 'alice', 'b')])
+    for (const receiver of ['a', 'b']) {
+      const due = deliveries.due(receiver, clock.now, 9_999)
+      await Promise.all(due.map((delivery) => deliveries.buried(delivery, 'status 410')))
+    }
+    expect(await deliveries.replayDead('a')).toBe(1_201)
+    expect([deliveries.count('a', 'pending'), deliveries.count('a', 'dead')]).toEqual([1_201, 0])
+    expect(deliveries.count('b', 'dead')).toBe(1)
+    store.close()
+  })
+})
+
+test('what is due, next and to be pruned is found by an index, whatever is queued', async () => {
+  const { database } = await openTable()
+  const plan = (sql: string) =>
+    database
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map((row) => String(row['detail']))
+      .join('; ')
+  const from = "FROM deliveries WHERE receiver = 'a'"
+  expect(plan(`SELECT * ${from} AND due_at <= 9 ORDER BY due_at, place LIMIT 9`)).toBe(
+    'SEARCH deliveries USING INDEX deliveries_by_due (receiver=? AND due_at<?)',
+  )
+  expect(plan(`SELECT min(due_at) ${from} AND due_at > 9`)).toContain('(receiver=? AND due_at>?)')
+  const oldest = plan(`SELECT place ${from} AND status = 'dead' ORDER BY place LIMIT 9`)
+  expect(oldest).toContain('COVERING INDEX deliveries_by_status (receiver=? AND status=?)')
+  const first = "customer_id = 'alice' AND receiver = 'a' AND status = 'pending'"
+  const head = plan(`SELECT min(place) FROM deliveries WHERE ${first}`)
+  expect(head).toContain('COVERING INDEX deliveries_by_customer')
+  expect([oldest, head].join()).not.toContain('TEMP B-TREE')
+})
+
+test('the outbox of an older version becomes the deliveries of the default receiver', async () => {
+  const path = join(newFolder(), 'old.db')
+  const old = await openDatabase(path, 'readwrite')
+  old.exec(`
+    CREATE TABLE outbox (id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, body TEXT NOT NULL,
+      attempts INTEGER NOT NULL, due_at INTEGER) STRICT;
+    INSERT INTO outbox VALUES
+      ('2', 'alice', '{"event":"budget_crossed"}', 0, NULL),
+      ('1', 'alice', '{"event":"spend_tracked"}', 3, 5),
+      ('3', 'bob', '{"event":"spend_tracked"}', 0, 4);
+    PRAGMA user_version = 1`)
+  migrate(old)
+  const table = deliveryTable(old)
+  expect(table.due('default', 9, 9).map(({ id, attempts }) => [id, attempts])).toEqual([
+    ['3', 0],
+    ['1', 3],
+  ])
+  expect(table.list({ ...ANY, customerId: 'alice' }).map(({ id, name }) => [id, name])).toEqual([
+    ['2', 'budget_crossed'],
+    ['1', 'spend_tracked'],
+  ])
+  old.close()
+})
