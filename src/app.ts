@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import { served, unpriced } from './config/served.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
+import { receiverWarnings } from './events/receiver.ts'
 import { Accounts } from './gateway/accounts.ts'
 import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
@@ -41,9 +42,8 @@ export async function serve(config: Config): Promise<void> {
   for (const deployment of parts.deployments.all) {
     if (deployment.price === null) logWarning(unpriced(deployment))
   }
-  for (const { name, secrets } of config.webhooks) {
-    if (secrets.length === 0) logWarning(unsigned(name))
-  }
+  const waitedFor = parts.store.deliveries.receivers()
+  for (const warning of receiverWarnings(config.webhooks, waitedFor)) logWarning(warning)
   const { defaultBudgetId } = config.budgets
   if (defaultBudgetId !== null && parts.store.findBudget(defaultBudgetId) === null) {
     logWarning(
@@ -60,10 +60,6 @@ export async function serve(config: Config): Promise<void> {
   onStopSignal(() => void stop(listener, parts, patience), hurry.resolve)
   print(`Tollgate ${VERSION} is listening on http://${host}:${listener.port}`)
 }
-
-const unsigned = (receiver: string) =>
-  `the webhook receiver ${receiver} has no secret: what it is sent is not signed, and anybody ` +
-  'could send the like. Set WEBHOOK_SECRET, or the secret of its entry in webhooks'
 
 /** What `check` prints: the deployments of a config, with their prices. */
 export function whatItServes(config: Config): string {

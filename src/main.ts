@@ -25,7 +25,7 @@ Options:
   --db FILE       default ./tollgate.db                     (environment: DATABASE_URL=sqlite:FILE)
   --help, --version
 
-Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL.
+Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET.
 Flags beat the environment, which beats the file.`
 
 const COMMANDS = { serve: runServe, check: runCheck, verify: runVerify }

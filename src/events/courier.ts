@@ -110,8 +110,8 @@ export class Courier {
     const { store, now } = this.#parts
     const { name } = this.receiver
     const at = now()
-    // The busy ones are due as well, so as many more are asked for.
-    for (const event of store.due(name, at, UNDER_WAY_MAX * 2)) {
+    // Those under way are due as well, one for each busy customer: so this many fill what is free.
+    for (const event of store.due(name, at, UNDER_WAY_MAX)) {
       if (this.#busy.size >= UNDER_WAY_MAX) return
       if (!this.#busy.has(event.customerId)) this.#start(event)
     }

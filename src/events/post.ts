@@ -15,6 +15,13 @@ export type Answer = {
 /** Within what the specification of Standard Webhooks recommends. */
 const TIMEOUT_MS = 15_000
 
+/** `identity`: a body that is not to be read need not be unpacked, and cannot swell. */
+const HEADERS = {
+  'content-type': 'application/json',
+  'user-agent': 'tollgate',
+  'accept-encoding': 'identity',
+}
+
 /** As much of an answer's body as is read, so that its connection can serve again. */
 const ANSWER_BYTES_MAX = 16_384
 
@@ -32,7 +39,7 @@ export async function post(
   try {
     const response = await fetch(to.url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'tollgate', ...to.headers },
+      headers: { ...HEADERS, ...to.headers },
       body,
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),

@@ -27,3 +27,24 @@ export const addressed = (
       .filter((receiver) => wants(receiver, event.name))
       .map(({ name }) => ({ ...event, receiver: name })),
   )
+
+/** What an operator should know at the start; `waitedFor` are those for whom events wait. */
+export function receiverWarnings(
+  receivers: readonly Receiver[],
+  waitedFor: readonly string[],
+): string[] {
+  const unsigned = receivers.filter(({ secrets }) => secrets.length === 0)
+  const unknown = waitedFor.filter((name) => receivers.every((receiver) => receiver.name !== name))
+  return [
+    ...unsigned.map(
+      ({ name }) =>
+        `the webhook receiver ${name} has no secret: what it is sent is not signed, and anybody ` +
+        'could send the like. Set WEBHOOK_SECRET, or the secret of its entry in webhooks',
+    ),
+    ...unknown.map(
+      (name) =>
+        `events wait for the webhook receiver ${name}, which the config does not have any more: ` +
+        'they are sent when it has one of that name again',
+    ),
+  ]
+}

@@ -29,6 +29,8 @@ export function deliveries(parts: {
       flush.enqueue(() => table.postpone(delivery.place, dueAt, error)),
 
     list: (query: DeliveryQuery): readonly Delivery[] => table.list(query),
+    /** Those for whom something is pending, whether the config knows them or not. */
+    receivers: (): readonly string[] => table.receivers(),
     count: (receiver: string, status: DeliveryStatus) => table.count(receiver, status),
 
     /**

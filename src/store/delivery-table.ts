@@ -44,8 +44,9 @@ export type DeliveryQuery = {
 const KEPT_MS = 7 * 86_400_000
 const KEPT_MAX = 100_000
 
-/** More than one, so that what has piled up gets less with each delivery. */
-const PRUNED_AT_ONCE = 4
+/** One delivery in so many removes old ones, twice as many: so what has piled up gets less. */
+const PRUNE_EVERY = 8
+const PRUNED_AT_ONCE = 2 * PRUNE_EVERY
 
 /** A row for each event and receiver. What writes is called inside a transaction. */
 export type DeliveryTable = {
@@ -68,6 +69,8 @@ export type DeliveryTable = {
   /** Places of the dead of a receiver, oldest first, up to one. */
   dead(receiver: string, upTo: number, limit: number): number[]
   count(receiver: string, status: DeliveryStatus): number
+  /** Those for whom something is pending. */
+  receivers(): string[]
   lastPlace(): number
 }
 
@@ -114,6 +117,10 @@ export function deliveryTable(
   const count = database.prepare(
     'SELECT count(*) AS n FROM deliveries WHERE receiver = ?1 AND status = ?2',
   )
+  // Whoever has something pending has a first one, and that has a due time.
+  const receivers = database.prepare(
+    'SELECT DISTINCT receiver FROM deliveries WHERE due_at IS NOT NULL ORDER BY receiver',
+  )
   const last = database.prepare('SELECT max(place) AS place FROM deliveries')
   const lastPlace = () => (last.get()?.['place'] as number | null) ?? 0
   return {
@@ -125,6 +132,7 @@ export function deliveryTable(
     finish({ place, receiver, customerId }, { status, error }, now) {
       finish.run(place, status, now, error)
       release.run(customerId, receiver, now)
+      if (place % PRUNE_EVERY !== 0) return
       // The dead have only time against them: nobody has had them yet.
       prune.run(receiver, 'delivered', now - KEPT_MS, lastPlace() - keptMax)
       prune.run(receiver, 'dead', now - KEPT_MS, 0)
@@ -147,6 +155,7 @@ export function deliveryTable(
     dead: (receiver, upTo, limit) =>
       dead.all(receiver, upTo, limit).map((row) => row['place'] as number),
     count: (receiver, status) => Number(count.get(receiver, status)?.['n']),
+    receivers: () => receivers.all().map((row) => row['receiver'] as string),
     lastPlace,
   }
 }
