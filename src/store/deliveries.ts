@@ -3,7 +3,7 @@ import type { Delivery, DeliveryQuery, DeliveryStatus, DeliveryTable } from './d
 import type { Flush } from './flush.ts'
 
 /** Replayed in one transaction; between two, charges get their turn. */
-const REPLAYED_AT_ONCE = 500
+const REPLAYED_AT_ONCE = 100
 
 /** What the rest may ask of the events that receivers are told: reads at once, writes by flush. */
 export type Deliveries = ReturnType<typeof deliveries>

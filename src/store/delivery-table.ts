@@ -1,4 +1,4 @@
-import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
+import type { Database, SqlRow } from '../runtime/sqlite.ts'
 
 /** An event that a receiver is to be told of. */
 export type NewDelivery = {
@@ -11,7 +11,8 @@ export type NewDelivery = {
   readonly body: string
 }
 
-export type DeliveryStatus = 'pending' | 'delivered' | 'dead'
+const STATUSES = ['pending', 'delivered', 'dead'] as const
+export type DeliveryStatus = (typeof STATUSES)[number]
 
 export type Delivery = NewDelivery & {
   /** In the queue. An event that is replayed gets a new one, at the end. */
@@ -144,12 +145,11 @@ export function deliveryTable(
       requeue.run(customerId, receiver, now, place)
     },
     list(query) {
-      const { where, values } = conditions(query)
-      const sql = `SELECT * FROM deliveries ${where} ORDER BY place DESC LIMIT ${query.limit}`
-      return database
-        .prepare(sql)
-        .all(...values)
-        .map(fromRow)
+      // Of one receiver, each status by itself is in order in the index, and all together are not.
+      const isMerged = query.receiver !== null && query.status === null
+      const pages = isMerged ? STATUSES.map((status) => ({ ...query, status })) : [query]
+      const found = pages.flatMap((page) => readPage(database, page))
+      return found.sort((a, b) => b.place - a.place).slice(0, query.limit)
     },
     ofEvent: (id) => ofEvent.all(id).map(fromRow),
     dead: (receiver, upTo, limit) =>
@@ -160,18 +160,28 @@ export function deliveryTable(
   }
 }
 
-function conditions(query: DeliveryQuery): { where: string; values: SqlValue[] } {
+/**
+ * Newest first. The places are found in an index, and only then the rows with their bodies, so that
+ * a page costs little however many are kept; only events of a rare name are searched for in rows.
+ */
+function readPage(database: Database, query: DeliveryQuery): Delivery[] {
+  // An index on the customer has its deliveries in order, so the others must not be chosen there.
+  const index = query.customerId === null ? '' : '+'
   const given = [
-    ['status =', query.status],
-    ['receiver =', query.receiver],
     ['customer_id =', query.customerId],
+    [`${index}status =`, query.status],
+    [`${index}receiver =`, query.receiver],
     ['event =', query.event],
     ['place <', query.before],
   ] as const
   const asked = given.filter(([, value]) => value !== null)
-  const clauses = asked.map(([clause], index) => `${clause} ?${index + 1}`)
+  const clauses = asked.map(([clause], at) => `${clause} ?${at + 1}`)
   const where = clauses.length === 0 ? '' : `WHERE ${clauses.join(' AND ')}`
-  return { where, values: asked.map(([, value]) => value) }
+  const places = `SELECT place FROM deliveries ${where} ORDER BY place DESC LIMIT ${query.limit}`
+  return database
+    .prepare(`SELECT * FROM deliveries WHERE place IN (${places})`)
+    .all(...asked.map(([, value]) => value))
+    .map(fromRow)
 }
 
 const fromRow = (row: SqlRow): Delivery => ({

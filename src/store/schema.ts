@@ -121,9 +121,12 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         body TEXT NOT NULL
       ) STRICT;
       CREATE INDEX deliveries_by_event ON deliveries (event_id);
-      CREATE INDEX deliveries_by_customer ON deliveries (customer_id, receiver, status);
-      CREATE INDEX deliveries_by_status ON deliveries (receiver, status);
+      CREATE INDEX deliveries_by_customer ON deliveries (customer_id);
+      CREATE INDEX deliveries_by_status ON deliveries (status, receiver);
       CREATE INDEX deliveries_by_due ON deliveries (receiver, due_at) WHERE due_at IS NOT NULL;
+      -- Which of a customer is the first.
+      CREATE INDEX deliveries_pending ON deliveries (receiver, customer_id)
+        WHERE status = 'pending';
 
       -- The one receiver that there was. Its events get a day from now, as new ones do.
       INSERT INTO deliveries

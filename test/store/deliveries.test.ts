@@ -231,11 +231,50 @@ test('what is due, next and to be pruned is found by an index, whatever is queue
   )
   expect(plan(`SELECT min(due_at) ${from} AND due_at > 9`)).toContain('(receiver=? AND due_at>?)')
   const oldest = plan(`SELECT place ${from} AND status = 'dead' ORDER BY place LIMIT 9`)
-  expect(oldest).toContain('COVERING INDEX deliveries_by_status (receiver=? AND status=?)')
+  expect(oldest).toContain('COVERING INDEX deliveries_by_status (status=? AND receiver=?)')
   const first = "customer_id = 'alice' AND receiver = 'a' AND status = 'pending'"
   const head = plan(`SELECT min(place) FROM deliveries WHERE ${first}`)
-  expect(head).toContain('COVERING INDEX deliveries_by_customer')
+  expect(head).toContain('COVERING INDEX deliveries_pending (receiver=? AND customer_id=?)')
   expect([oldest, head].join()).not.toContain('TEMP B-TREE')
+})
+
+test('a list is the newest of those asked for, page by page, whatever the filters', async () => {
+  const { table } = await openTable()
+  const all = Array.from({ length: 60 }, (_, n) => ({
+    ...about(`e${n}`, `customer ${n % 3}`, `r${n % 4}`),
+    name: n % 5 === 0 ? 'budget_crossed' : 'spend_tracked',
+  }))
+  for (const delivery of all) table.add(delivery, START)
+  for (let n = 0; n < 30; n++) {
+    const [due] = table.due(`r${n % 4}`, START, 1)
+    if (due === undefined) continue
+    table.finish(due, { status: n % 3 === 0 ? 'dead' : 'delivered', error: null }, START)
+  }
+  const kept = table.list({ ...ANY, limit: 999 })
+  expect(kept.map(({ id }) => id)).toEqual(all.map(({ id }) => id).toReversed())
+  const orNull = <Value>(...values: Value[]) => fc.option(fc.constantFrom(...values))
+  const filters = fc.record({
+    status: orNull('pending' as const, 'delivered' as const, 'dead' as const),
+    receiver: orNull('r0', 'r1', 'r9'),
+    customerId: orNull('customer 0', 'customer 1'),
+    event: orNull('budget_crossed', 'moon'),
+    before: fc.option(fc.integer({ min: 1, max: 61 })),
+    limit: fc.integer({ min: 1, max: 70 }),
+  })
+  const isAsked = (asked: string | null, value: string) => asked === null || asked === value
+  fc.assert(
+    fc.property(filters, (query) => {
+      const expected = kept.filter(
+        (one) =>
+          isAsked(query.status, one.status) &&
+          isAsked(query.receiver, one.receiver) &&
+          isAsked(query.customerId, one.customerId) &&
+          isAsked(query.event, one.name) &&
+          one.place < (query.before ?? 99),
+      )
+      expect(table.list(query)).toEqual(expected.slice(0, query.limit))
+    }),
+  )
 })
 
 test('the outbox of an older version becomes the deliveries of the default receiver', async () => {
