@@ -38,7 +38,7 @@ export type CourierParts = {
 /** Deliveries under way at once, to one receiver. */
 const UNDER_WAY_MAX = 16
 const RETRY_READ_MS = 1_000
-/** What timers can count; one that is due later is looked for again then. */
+/** Somebody may set the clock meanwhile. */
 const SLEEP_MS_MAX = 3_600_000
 const GONE = 410
 

@@ -45,7 +45,7 @@ export type DeliveryQuery = {
 const KEPT_MS = 7 * 86_400_000
 const KEPT_MAX = 100_000
 
-/** One delivery in so many removes old ones, twice as many: so what has piled up gets less. */
+/** Of a receiver's, one in so many removes old ones, twice as many: what has piled up gets less. */
 const PRUNE_EVERY = 8
 const PRUNED_AT_ONCE = 2 * PRUNE_EVERY
 
@@ -122,6 +122,12 @@ export function deliveryTable(
   const receivers = database.prepare(
     'SELECT DISTINCT receiver FROM deliveries WHERE due_at IS NOT NULL ORDER BY receiver',
   )
+  const finishedOf = new Map<string, number>()
+  const isPruneDue = (receiver: string): boolean => {
+    const finished = (finishedOf.get(receiver) ?? 0) + 1
+    finishedOf.set(receiver, finished)
+    return finished % PRUNE_EVERY === 0
+  }
   const last = database.prepare('SELECT max(place) AS place FROM deliveries')
   const lastPlace = () => (last.get()?.['place'] as number | null) ?? 0
   return {
@@ -133,7 +139,7 @@ export function deliveryTable(
     finish({ place, receiver, customerId }, { status, error }, now) {
       finish.run(place, status, now, error)
       release.run(customerId, receiver, now)
-      if (place % PRUNE_EVERY !== 0) return
+      if (!isPruneDue(receiver)) return
       // The dead have only time against them: nobody has had them yet.
       prune.run(receiver, 'delivered', now - KEPT_MS, lastPlace() - keptMax)
       prune.run(receiver, 'dead', now - KEPT_MS, 0)
