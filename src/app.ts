@@ -4,6 +4,7 @@ import { secretsOf } from './config/secrets.ts'
 import { served, unpriced } from './config/served.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
+import { receiverWarnings } from './events/receiver.ts'
 import { Accounts } from './gateway/accounts.ts'
 import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
@@ -48,6 +49,8 @@ export async function serve(config: Config): Promise<void> {
   for (const deployment of parts.deployments.all) {
     if (deployment.price === null) logWarning(unpriced(deployment))
   }
+  const waitedFor = parts.store.deliveries.receivers()
+  for (const warning of receiverWarnings(config.webhooks, waitedFor)) logWarning(warning)
   const { defaultBudgetId } = config.budgets
   if (defaultBudgetId !== null && parts.store.findBudget(defaultBudgetId) === null) {
     logWarning(
@@ -57,7 +60,7 @@ export async function serve(config: Config): Promise<void> {
   }
   const listener = await listen(parts.app, config)
   parts.door.addressOf = listener.addressOf
-  parts.outbox?.wake()
+  parts.outbox.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
   const hurry = Promise.withResolvers<void>()
@@ -82,11 +85,29 @@ const KNOWN_MODELS = {
 type Parts = Awaited<ReturnType<typeof joinParts>>
 
 async function joinParts(config: Config) {
+  const books = await openBooks(config)
+  const { store, accounts, outbox, now } = books
+  const deployments = new Deployments(config.deployments, KNOWN_MODELS)
+  const snapshots = new Set(deployments.all.map(({ priceSnapshot }) => priceSnapshot))
+  for (const snapshot of snapshots) if (snapshot !== null) await store.addPrice(snapshot)
+  const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
+  await recover({ left: store.openCalls.left(), accounts, commit: books.commit, now })
+  const inFlight = new InFlight({ calls: config.callsInFlightMax, bytes: config.bodiesBytesMax })
+  const gateway = gatewayOver(config, books, { deployments, inFlight })
+  // Where a request came from is known once somebody listens.
+  const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
+  const app = routesTo(gateway, books, { config, masterKey, door })
+  return { app, store, outbox, deployments, inFlight, door }
+}
+
+type Books = Awaited<ReturnType<typeof openBooks>>
+
+/** The database, what is kept of it in memory, and who is told of its changes. */
+async function openBooks(config: Config) {
   const now = Date.now
   const makeId = monotonicFactory()
   const newId = () => makeId(now())
-  const rules = config.budgets
-  const { budgetOf, periodOf } = binding(rules, (id) => store.findBudget(id))
+  const { budgetOf, periodOf } = binding(config.budgets, (id) => store.findBudget(id))
   const store = await Store.open({
     path: config.databasePath,
     durability: config.durability,
@@ -95,22 +116,26 @@ async function joinParts(config: Config) {
     newId,
     changed: (what) => accounts.changed(what, now()),
   })
-  const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
-  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds: rules.thresholds })
-  const deployments = new Deployments(config.deployments, KNOWN_MODELS)
-  const snapshots = new Set(deployments.all.map(({ priceSnapshot }) => priceSnapshot))
-  for (const snapshot of snapshots) if (snapshot !== null) await store.addPrice(snapshot)
-  const { webhookUrl } = config
-  const outbox = webhookUrl === null ? null : new Outbox({ store, url: webhookUrl, now })
-
+  const { thresholds } = config.budgets
+  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds })
+  const { deliveries } = store
+  const { random } = Math
+  const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId })
   const commit: Gateway['commit'] = async (settlement, budget, kept) => {
-    const events = outbox === null ? [] : eventsOf(settlement, { budget, newId })
+    const isTold = outbox.receivers.length > 0
+    const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId })) : []
     await store.commit(settlement, events, kept)
-    if (events.length > 0) outbox?.wake()
+    if (events.length > 0) outbox.wake()
   }
-  await recover({ left: store.openCalls.left(), accounts, commit, now })
-  const inFlight = new InFlight({ calls: config.callsInFlightMax, bytes: config.bodiesBytesMax })
-  const gateway: Gateway = {
+  return { store, accounts, outbox, commit, budgetOf, periodOf, now, newId }
+}
+
+function gatewayOver(
+  config: Config,
+  { store, accounts, commit, now }: Books,
+  { deployments, inFlight }: Pick<Gateway, 'deployments' | 'inFlight'>,
+): Gateway {
+  return {
     inFlight,
     idempotency: new Idempotency(store.answers),
     checkpoints: new Checkpoints({ write: store.openCalls.checkpoint, tokenizerFor }),
@@ -123,13 +148,24 @@ async function joinParts(config: Config) {
     accounts,
     isHealthy: () => store.isHealthy(),
     budgetExceededStatus: config.budgetExceededStatus,
-    rules,
+    rules: config.budgets,
     tokenizerFor,
     commit,
     now,
   }
-  // Where a request came from is known once somebody listens.
-  const door: { addressOf: Listener['addressOf'] } = { addressOf: () => null }
+}
+
+function routesTo(
+  gateway: Gateway,
+  { store, accounts, outbox, budgetOf, periodOf, now, newId }: Books,
+  about: {
+    readonly config: Config
+    readonly masterKey: string
+    readonly door: Pick<Listener, 'addressOf'>
+  },
+) {
+  const { config, masterKey, door } = about
+  const { inFlight, deployments } = gateway
   const authenticate = authenticator({
     masterKey,
     findKey: (hash) => accounts.findKey(hash, now())?.self ?? null,
@@ -137,7 +173,7 @@ async function joinParts(config: Config) {
     addressOf: (request) => door.addressOf(request),
     now,
   })
-  const app = server({
+  return server({
     authenticate,
     isMasterKey: (secret) => secret === masterKey,
     mayCall: (key, model) => mayCall(accounts, key, model, now()),
@@ -158,6 +194,8 @@ async function joinParts(config: Config) {
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
+    deliveries: store.deliveries,
+    outbox,
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
@@ -165,7 +203,6 @@ async function joinParts(config: Config) {
     isReady: () => store.isHealthy(),
     diskRefusal: (error) => store.refusalOf(error),
   })
-  return { app, store, outbox, deployments, inFlight, door }
 }
 
 function gaugesOf(accounts: Accounts, inFlight: InFlight): Gauge[] {
@@ -235,7 +272,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
     }
     // A client that hung up has no connection any more, and still has something to pay.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
-    await Promise.race([parts.outbox?.stop(), pause(LAST_WORDS_MS)])
+    await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
     const lost = parts.store.close()
     if (lost > 0) logTrouble('the database took no writes to the last', { writes_lost: lost })
     exit(lost > 0 ? 1 : 0)

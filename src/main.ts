@@ -36,7 +36,7 @@ Options:
   --force         lets backup replace a file
   --help, --version
 
-Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL.
+Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET.
 Flags beat the environment, which beats the file.`
 
 const COMMANDS = { serve: runServe, check: runCheck, verify: runVerify, backup: runBackup }

@@ -1,4 +1,5 @@
 import type { BudgetMode } from '../ledger/budget.ts'
+import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price } from '../metering/price.ts'
 
@@ -91,6 +92,17 @@ export type BudgetRules = {
   readonly knownCustomersOnly: boolean
 }
 
+/** A receiver of events. */
+export type WebhookConfig = {
+  /** `default` is the one of `WEBHOOK_URL`. */
+  readonly name: string
+  readonly url: string
+  /** `whsec_…`, each of which signs; none: it is sent unsigned. */
+  readonly secrets: readonly string[]
+  /** Null: all. */
+  readonly events: readonly EventName[] | null
+}
+
 /** Everything that can be set, from flags, environment and file, with defaults filled in. */
 export type Config = {
   readonly host: string
@@ -109,8 +121,8 @@ export type Config = {
   readonly customerHeaders: readonly string[]
   /** HTTP status of an over-budget answer. */
   readonly budgetExceededStatus: number
-  /** Where events are POSTed; null: nowhere (`alerting` without `webhook`, or no `WEBHOOK_URL`). */
-  readonly webhookUrl: string | null
+  /** Who is told of events, each name once. */
+  readonly webhooks: readonly WebhookConfig[]
   readonly budgets: BudgetRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number

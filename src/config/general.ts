@@ -1,32 +1,16 @@
 import { nearest } from '../errors.ts'
 import type { Config } from './config.ts'
 import { readHeaderName } from './headers.ts'
-import { AN_ADDRESS, type Field, isAddress, type MapField, type Reader } from './reader.ts'
+import type { MapField, Reader } from './reader.ts'
 import { checkKeys } from './sections.ts'
-
-/** LiteLLM's kinds of alerting besides `webhook`: https://docs.litellm.ai/docs/proxy/alerting */
-const OTHER_ALERTING = new Set([
-  'discord',
-  'email',
-  'microsoft_teams',
-  'ms_teams',
-  'pagerduty',
-  'sentry',
-  'slack',
-  'teams',
-])
 
 type General = Pick<
   Config,
-  'masterKey' | 'userHeaderName' | 'customerHeaders' | 'budgetExceededStatus' | 'webhookUrl'
+  'masterKey' | 'userHeaderName' | 'customerHeaders' | 'budgetExceededStatus'
 >
 
 /** `general_settings`, with what the environment says in place of it. */
-export function readGeneral(
-  reader: Reader,
-  general: MapField | null,
-  tollgate: MapField | null,
-): General {
+export function readGeneral(reader: Reader, general: MapField | null): General {
   const status = reader.field(general, 'budget_exceeded_status')
   const whole = 'a whole number from 400 to 499'
   const bounds = { min: 400, max: 499, isWhole: true }
@@ -36,7 +20,6 @@ export function readGeneral(
     userHeaderName,
     customerHeaders: readCustomerHeaders(reader, general),
     budgetExceededStatus: reader.number(status, whole, bounds) ?? 429,
-    webhookUrl: readWebhookUrl(reader, general, tollgate),
   }
 }
 
@@ -82,48 +65,6 @@ function isCustomerRole(reader: Reader, mapping: MapField): boolean {
     reader.wrong(field, 'customer (or internal_user, which has no effect)')
   }
   return role === 'customer'
-}
-
-/** Null unless `alerting` asks for webhooks and somebody said where they go. */
-function readWebhookUrl(
-  reader: Reader,
-  general: MapField | null,
-  tollgate: MapField | null,
-): string | null {
-  const fromFile = reader.url(reader.field(tollgate, 'webhook_url'))
-  const alerting = reader.field(general, 'alerting')
-  let isAsked = false
-  for (const item of reader.items(alerting, 'a list, such as [webhook]')) {
-    const kind = reader.text(item)
-    if (kind === 'webhook') isAsked = true
-    else if (kind !== null) tellOtherAlerting(reader, item, kind)
-  }
-  if (!isAsked || alerting === null) return null
-
-  const fromEnvironment = reader.environment('WEBHOOK_URL')?.text
-  if (fromEnvironment !== undefined && !isAddress(fromEnvironment)) {
-    return reader.wrongVariable('WEBHOOK_URL', AN_ADDRESS)
-  }
-  const url = fromEnvironment ?? fromFile
-  if (url === null) {
-    const right = 'set WEBHOOK_URL in the environment, or tollgate_settings.webhook_url'
-    const { line } = alerting.setting
-    reader.report.warning(
-      line,
-      `${alerting.name} asks for webhooks and no address is set; ${right}`,
-    )
-  }
-  return url
-}
-
-function tellOtherAlerting(reader: Reader, item: Field, kind: string) {
-  if (!OTHER_ALERTING.has(kind) && nearest(kind, ['webhook']) !== null) {
-    reader.wrong(item, 'webhook')
-    return
-  }
-  const what = OTHER_ALERTING.has(kind) ? `${kind} ` : ''
-  const { line } = item.setting
-  reader.report.warning(line, `${item.name}: ${what}has no effect in Tollgate yet; webhook has`)
 }
 
 export function readTimezone(reader: Reader, litellm: MapField | null): string | null {

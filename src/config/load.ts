@@ -13,6 +13,7 @@ import {
   readSeconds,
   readUpstreamRules,
 } from './upstream-rules.ts'
+import { readWebhooks } from './webhooks.ts'
 import { readYaml } from './yaml.ts'
 
 const DEFAULT_PATH = './config.yaml'
@@ -77,7 +78,8 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   const settings = {
     ...readListening(reader, flags, { general, tollgate }),
     ...readBounds(reader, tollgate),
-    ...readGeneral(reader, general, tollgate),
+    ...readGeneral(reader, general),
+    webhooks: readWebhooks(reader, { general, tollgate }),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),

@@ -7,19 +7,19 @@ const LENGTH_MIN = 7
 const TOKEN_LENGTH_MIN = 16
 
 /** What of a config must be neither logged nor shown: each key, and addresses that have one. */
-export function secretsOf({ masterKey, webhookUrl, deployments }: Config): string[] {
+export function secretsOf({ masterKey, webhooks, deployments }: Config): string[] {
   const ofDeployments = deployments.flatMap(({ apiKey, extraHeaders }) => [
     apiKey,
     ...Object.values(extraHeaders),
   ])
-  return [masterKey, ...partsOf(webhookUrl), ...ofDeployments].filter(
+  const ofReceivers = webhooks.flatMap(({ url, secrets }) => [...partsOf(url), ...secrets])
+  return [masterKey, ...ofReceivers, ...ofDeployments].filter(
     (value) => value !== null && value.length >= LENGTH_MIN,
   ) as string[]
 }
 
 /** An address as a whole, and what of it may be a token: Slack's and Discord's are in the path. */
-function partsOf(address: string | null): string[] {
-  if (address === null) return []
+function partsOf(address: string): string[] {
   const { href, pathname, search, searchParams } = new URL(address)
   const tokens = pathname.split('/').filter((segment) => segment.length >= TOKEN_LENGTH_MIN)
   return [address, href, search, ...searchParams.values(), ...tokens]

@@ -31,7 +31,10 @@ const UPSTREAM_RULE_KEYS = [
   'drain_max_tokens',
 ]
 
-/** The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers. */
+/**
+ * The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers,
+ * `webhook` one of `webhooks`.
+ */
 export const SECTIONS = {
   file: {
     used: new Set([
@@ -92,6 +95,7 @@ export const SECTIONS = {
       'database',
       'durability',
       'webhook_url',
+      'webhooks',
       'shutdown_timeout',
       'max_body_mb',
       'body_timeout',
@@ -113,6 +117,7 @@ export const SECTIONS = {
     ]),
     unused: NONE,
   },
+  webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
   mapping: { used: new Set(['header_name', 'litellm_user_role']), unused: NONE },
 } as const satisfies Record<string, Section>
 

@@ -1,6 +1,8 @@
 import type { Budget } from '../ledger/budget.ts'
-import { dollarsText, toDollars } from '../ledger/money.ts'
+import type { EventName } from '../ledger/event-name.ts'
+import { dollarsText, toDollars, ZERO } from '../ledger/money.ts'
 import {
+  correction,
   type LedgerRow,
   type SettledSums,
   type Settlement,
@@ -10,8 +12,10 @@ import type { Crossing } from '../ledger/thresholds.ts'
 
 /** An event as it goes into the outbox. */
 export type CustomerEvent = {
+  /** ULID: events of one customer are told in the order of their ids. */
   readonly id: string
   readonly customerId: string
+  readonly name: EventName
   /** The JSON that receivers get. */
   readonly body: string
 }
@@ -28,6 +32,20 @@ export function eventsOf(
   if (after === null || row.customerId === null || row.outcome === 'upstream_failed') return []
   const told = { row, after, key, customerId: row.customerId, ...about }
   return [spendTracked(told), ...after.crossed.map((crossing) => crossed(told, crossing))]
+}
+
+/** What an operator sends to try a receiver: it looks like the others, and charges nobody. */
+export function sampleEvent(name: EventName, about: { newId: () => string; now: number }) {
+  const customerId = 'sample-customer'
+  const row = correction(
+    { customerId, tab: 0, keyId: null },
+    { id: about.newId(), difference: ZERO, now: about.now },
+  )
+  const account = { limit: null, spent: ZERO, held: ZERO }
+  const after = { account, totalSpent: ZERO, periodStart: 0, crossed: [], told: [] }
+  const told = { row, after, key: null, customerId, budget: null, newId: about.newId }
+  const message = `A sample of ${name}, sent by an operator. Nobody was charged.`
+  return event(told, { event: name, spend: 0, message, projection: null })
 }
 
 type Told = {
@@ -80,7 +98,7 @@ function sentence({ customerId, after, budget }: Told, { event, share }: Crossin
 function event(
   { row, after, key, customerId, budget, newId }: Told,
   what: {
-    readonly event: string
+    readonly event: EventName
     readonly spend: number
     readonly message: string
     readonly projection: Crossing['projection']
@@ -114,7 +132,7 @@ function event(
       Object.entries(row.usage).map(([kind, tokens]) => [snakeCase(kind), tokens]),
     ),
   }
-  return { id, customerId, body: JSON.stringify(body) }
+  return { id, customerId, name: what.event, body: JSON.stringify(body) }
 }
 
 const dollarsOrNull = (amount: Budget['maxBudget'] | undefined): number | null =>

@@ -1,5 +1,6 @@
 import { Refusal } from '../errors.ts'
 import type { KeyRole, VirtualKey } from '../ledger/key.ts'
+import { pathOf } from './address.ts'
 import type { Caller } from './auth.ts'
 
 /** A request as far as it decides who may make it. */
@@ -31,6 +32,8 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'GET /key/info',
     'GET /key/list',
     'GET /metrics',
+    'GET /webhook/receivers',
+    'GET /webhook/events',
   ]),
 }
 
@@ -51,7 +54,7 @@ export function requireAccess(caller: Caller, asked: Asked) {
 /** The key that a metered call comes with; null: the master key. Throws `forbidden`. */
 export function requireCalls(caller: Caller, request: Request): VirtualKey | null {
   if (caller === 'master') return null
-  if (caller.role !== 'calls') throw forbidden(caller.role, new URL(request.url).pathname)
+  if (caller.role !== 'calls') throw forbidden(caller.role, pathOf(request.url))
   return caller
 }
 

@@ -66,6 +66,7 @@ const TAGS = [
   { name: 'Budgets', description: 'Limits that many customers can be on.' },
   { name: 'Keys', description: 'Virtual keys for calls and for reports.' },
   { name: 'Models', description: 'What is served, and what it costs.' },
+  { name: 'Webhooks', description: 'Who is told of charges and budgets, and what they took.' },
   { name: 'Health', description: 'For load balancers and supervisors.' },
 ]
 

@@ -16,6 +16,7 @@ import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
+import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
 export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<BudgetParts, 'models'> &
@@ -23,6 +24,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   PeriodParts &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
+  WebhookParts &
   HealthParts & {
     readonly authenticate: Authenticate
     /** Whether a key may call a model. */
@@ -74,6 +76,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(budgetRoutes(withModels))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))
+    .use(webhookRoutes(parts))
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia

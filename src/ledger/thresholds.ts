@@ -1,14 +1,11 @@
 import type { Account } from './account.ts'
+import type { EventName } from './event-name.ts'
 import { type Nanos, nanos } from './money.ts'
 import type { Period } from './period.ts'
 
 /** Something worth telling about a customer's spend, once a period. */
 export type Crossing = {
-  readonly event:
-    | 'soft_budget_crossed'
-    | 'threshold_crossed'
-    | 'budget_crossed'
-    | 'projected_limit_exceeded'
+  readonly event: Exclude<EventName, 'spend_tracked'>
   /** Remembered for the period, so that it is told once. */
   readonly name: string
   /** Of `max_budget`, for `threshold_crossed`; else null. */

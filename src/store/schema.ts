@@ -170,13 +170,48 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
         WHERE key_id IS NOT NULL;
     `,
   },
+  {
+    name: 'deliveries in place of the outbox: for several receivers, and kept to be replayed',
+    sql: `
+      -- A row for each event and receiver. due_at is null unless it is pending and no earlier one
+      -- of its customer is, so that finding what is due costs the same however much waits. Places
+      -- ascend: the order of a customer's events.
+      CREATE TABLE deliveries (
+        place INTEGER PRIMARY KEY,
+        event_id TEXT NOT NULL,
+        receiver TEXT NOT NULL,
+        customer_id TEXT NOT NULL,
+        event TEXT NOT NULL,
+        status TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        queued_at INTEGER NOT NULL,
+        due_at INTEGER,
+        finished_at INTEGER,
+        last_error TEXT,
+        body TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX deliveries_by_event ON deliveries (event_id);
+      CREATE INDEX deliveries_by_customer ON deliveries (customer_id);
+      CREATE INDEX deliveries_by_status ON deliveries (status, receiver);
+      CREATE INDEX deliveries_by_due ON deliveries (receiver, due_at) WHERE due_at IS NOT NULL;
+      -- Which of a customer is the first.
+      CREATE INDEX deliveries_pending ON deliveries (receiver, customer_id)
+        WHERE status = 'pending';
+
+      -- The one receiver that there was. Its events get a day from now, as new ones do.
+      INSERT INTO deliveries
+        SELECT NULL, id, 'default', customer_id, json_extract(body, '$.event'), 'pending', attempts,
+          unixepoch() * 1000, due_at, NULL, NULL, body FROM outbox ORDER BY id;
+      DROP TABLE outbox;
+    `,
+  },
 ]
 
 /** How many migrations this version knows. */
 export const SCHEMA_VERSION = MIGRATIONS.length
 
 /** Brings the database to this version's schema, each step in a transaction of its own. */
-export function migrate(database: Database) {
+export function migrate(database: Database, upTo = SCHEMA_VERSION) {
   const version = versionOf(database)
   if (version > SCHEMA_VERSION) {
     throw new UnusableDatabase(
@@ -184,7 +219,7 @@ export function migrate(database: Database) {
         'Run the newer version that wrote it, or another --db.',
     )
   }
-  for (const [index, { sql }] of MIGRATIONS.entries()) {
+  for (const [index, { sql }] of MIGRATIONS.slice(0, upTo).entries()) {
     if (index < version) continue
     database.exec('BEGIN IMMEDIATE')
     database.exec(sql)

@@ -15,13 +15,14 @@ import {
   type NewCustomer,
 } from './customer-changes.ts'
 import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
+import { type Deliveries, deliveries } from './deliveries.ts'
+import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
 import { Flush } from './flush.ts'
 import { type KeyMove, type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { type Durability, openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
-import { type DueEvent, type OutboxEvent, type OutboxTable, outboxTable } from './outbox.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { watchWal } from './wal.ts'
 
@@ -52,6 +53,8 @@ export type StoreOptions = {
 export class Store {
   readonly openCalls: OpenCalls
   readonly answers: KeptAnswers
+  /** Events on their way to receivers, and those that were lately. */
+  readonly deliveries: Deliveries
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -60,7 +63,7 @@ export class Store {
   readonly #ledger: LedgerTable
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
-  readonly #outbox: OutboxTable
+  readonly #deliveryTable: DeliveryTable
   /** Virtual keys: who may call, and what was spent with it. */
   readonly keys: KeyStore
 
@@ -82,7 +85,8 @@ export class Store {
       newId,
       changed: (keys) => changed({ keys }),
     })
-    this.#outbox = outboxTable(database)
+    this.#deliveryTable = deliveryTable(database)
+    this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     const stopWatching = watchWal(realPath)
@@ -127,7 +131,7 @@ export class Store {
   /** A charge, its events and what is kept of its answer, in one transaction. */
   commit(
     settlement: Settlement,
-    events: readonly OutboxEvent[],
+    events: readonly NewDelivery[],
     kept: KeptAnswer | null = null,
   ): Promise<void> {
     const { row } = settlement
@@ -136,7 +140,7 @@ export class Store {
       this.#ledger.book(settlement)
       close()
       if (kept !== null) this.answers.keep(kept)
-      for (const event of events) this.#outbox.add(event, row.settledAt)
+      for (const event of events) this.#deliveryTable.add(event, row.settledAt)
     })
   }
 
@@ -267,24 +271,6 @@ export class Store {
       },
       () => this.#options.changed({ budgets: [id] }),
     )
-  }
-
-  // Events
-
-  dueEvents(limit: number): readonly DueEvent[] {
-    return this.#outbox.due(this.#options.now(), limit)
-  }
-
-  nextEventDueAt(): number | null {
-    return this.#outbox.nextDueAt()
-  }
-
-  removeEvent(event: OutboxEvent): Promise<void> {
-    return this.#flush.enqueue(() => this.#outbox.remove(event, this.#options.now()))
-  }
-
-  postponeEvent(event: OutboxEvent, dueAt: number): Promise<void> {
-    return this.#flush.enqueue(() => this.#outbox.postpone(event, dueAt))
   }
 
   /** Makes a change of customers, and tells of it when it is committed. */

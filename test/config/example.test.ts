@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SECTIONS } from '../../src/config/sections.ts'
 import { load } from './loading.ts'
 
+const CRM_WEBHOOK_SECRET = `whsec_${btoa('x'.repeat(32))}`
 const text = readFileSync(join(import.meta.dir, '..', '..', 'config.example.yaml'), 'utf8')
 
 test('config.example.yaml loads as it stands, without a warning', () => {
@@ -25,14 +26,17 @@ test('config.example.yaml explains every setting that has an effect', () => {
 })
 
 test('what config.example.yaml has as a comment loads too', () => {
-  const uncommented = text.replaceAll(/^( *)# (?=(\w+| {2}\w+): ?(\S+|)$)/gm, '$1')
-  const env = { OPENAI_API_KEY: 'sk-test', TOLLGATE_MASTER_KEY: 'sk-master' }
+  const uncommented = text.replaceAll(/^( *)# (?=( {2}- | {2,4})?\w+: ?(\S+|)$)/gm, '$1')
+  const env = { OPENAI_API_KEY: 'sk-test', TOLLGATE_MASTER_KEY: 'sk-master', CRM_WEBHOOK_SECRET }
   const config = load(uncommented, { env })
   // Of the two defaults for customers without a budget only one can count, and it says so.
   expect(config.warnings).toHaveLength(1)
   expect(config.warnings[0]).toContain('has no effect beside max_end_user_budget_id')
   expect(config.budgets.defaultBudgetId).toBe('free')
   expect(config.masterKey).toBe('sk-master')
-  expect(config.webhookUrl).toBe('https://example.com/hooks/tollgate')
+  expect(config.webhooks.map(({ name, url }) => [name, url])).toEqual([
+    ['default', 'https://example.com/hooks/tollgate'],
+    ['crm', 'https://example.com/hooks/crm'],
+  ])
   expect(config.userHeaderName).toBe('x-user')
 })

@@ -13,7 +13,7 @@ test('without a config the built-in demo model is served, on this machine only',
     userHeaderName: null,
     customerHeaders: [],
     budgetExceededStatus: 429,
-    webhookUrl: null,
+    webhooks: [],
     budgets: {
       mode: 'strict',
       reserveShare: 0.5,
@@ -103,32 +103,6 @@ test("LiteLLM's master key counts when Tollgate's is not set", () => {
   expect(loadNothing({ env: { LITELLM_MASTER_KEY: 'sk-a' } }).masterKey).toBe('sk-a')
   const env = { LITELLM_MASTER_KEY: 'sk-a', TOLLGATE_MASTER_KEY: 'sk-b' }
   expect(loadNothing({ env }).masterKey).toBe('sk-b')
-})
-
-describe('webhooks', () => {
-  const asked = 'general_settings: {alerting: [webhook]}'
-  const url = 'tollgate_settings: {webhook_url: "https://file/x"}'
-  const env = { WEBHOOK_URL: 'https://env/x' }
-
-  test('go to the WEBHOOK_URL of the environment, else to that of the file', () => {
-    expect(load(withModel(asked, url), { env }).webhookUrl).toBe('https://env/x')
-    expect(load(withModel(asked, url)).webhookUrl).toBe('https://file/x')
-  })
-
-  test('go nowhere unless alerting asks for them', () => {
-    expect(load(withModel(url), { env }).webhookUrl).toBeNull()
-    const slack = load(withModel('general_settings: {alerting: [slack]}'), { env })
-    expect(slack.webhookUrl).toBeNull()
-    expect(slack.warnings).toEqual([
-      'config.yaml:3: general_settings.alerting[0]: slack has no effect in Tollgate yet; webhook has',
-    ])
-  })
-
-  test('without an address are a warning', () => {
-    expect(load(withModel(asked)).warnings).toEqual([
-      'config.yaml:3: general_settings.alerting asks for webhooks and no address is set; set WEBHOOK_URL in the environment, or tollgate_settings.webhook_url',
-    ])
-  })
 })
 
 test('customer headers are in lower case and in order, and other roles are a warning', () => {

@@ -40,7 +40,8 @@ const toldOf = (receiver: Receiver, id: string) =>
 
 function undelivered(databasePath: string): number {
   using database = new Database(databasePath, { readonly: true })
-  return (database.query('SELECT count(*) AS rows FROM outbox').get() as { rows: number }).rows
+  const sql = "SELECT count(*) AS rows FROM deliveries WHERE status = 'pending'"
+  return (database.query(sql).get() as { rows: number }).rows
 }
 
 test('an event has these fields, in this order, and the call’s own amounts', async () => {

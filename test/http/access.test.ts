@@ -45,6 +45,8 @@ const OPEN: Record<KeyRole, string[]> = {
     'GET /key/info',
     'GET /key/list',
     'GET /metrics',
+    'GET /webhook/receivers',
+    'GET /webhook/events',
   ],
 }
 

@@ -164,7 +164,9 @@ test('models and health are answered as the document promises', async () => {
   const { operations, schemas } = await documentOf(gateway)
   for (const { path, name, operation } of operations) {
     if (!/^\/(v1|model|health)/.test(path) || path.endsWith('completions')) continue
-    const { json } = await gateway.get(path.replace('{id}', 'demo'))
+    const [required] = operation.parameters ?? []
+    const query = required?.in === 'query' ? `?${required.name}=${required.examples?.[0]}` : ''
+    const { json } = await gateway.get(`${path.replace('{id}', 'demo')}${query}`)
     const promised = whole(
       operation.responses['200']!.content!['application/json']!.schema,
       schemas,

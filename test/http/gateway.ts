@@ -7,6 +7,7 @@ import { operation } from '../../src/http/operation.ts'
 import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
 import type { Price } from '../../src/metering/price.ts'
+import { fakeWebhooks } from './fake-deliveries.ts'
 import { type FakeStore, fakeStore, NOW } from './fake-store.ts'
 
 /** Our app over a fake store, and a way to ask it that needs no port. */
@@ -55,6 +56,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,
     diskRefusal: () => null,
+    ...fakeWebhooks().parts,
     calls: echo(),
     ...parts,
   })

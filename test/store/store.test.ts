@@ -177,20 +177,27 @@ describe('a reset', () => {
 
 describe('the outbox', () => {
   test('gives of each customer only the first that waits, the next when that is done', async () => {
-    const { store } = await openStore()
-    const event = (id: string, customerId: string) => ({ id, customerId, body: '{}' })
+    const { store, clock } = await openStore()
+    const about = { receiver: 'default', name: 'spend_tracked', body: '{}' }
+    const event = (id: string, customerId: string) => ({ ...about, id, customerId })
     const { customer } = store.findOrOpenCustomer('alice')
     const events = [event('1', 'alice'), event('2', 'alice'), event('3', 'bob')]
     await store.commit(charged(customer, { charge: ZERO, settledAt: 1 }), events)
-    const due = () => store.dueEvents(10).map(({ id }) => id)
+    const { deliveries } = store
+    const waiting = () => deliveries.due('default', clock.now, 10)
+    const due = () => waiting().map(({ id }) => id)
+    const first = () => waiting()[0]!
     expect(due()).toEqual(['1', '3'])
-    await store.postponeEvent(events[0]!, Number.MAX_SAFE_INTEGER)
+    const late = first()
+    await deliveries.postponed(late, Number.MAX_SAFE_INTEGER, 'status 500')
     expect(due()).toEqual(['3'])
-    await store.removeEvent(events[0]!)
+    expect(deliveries.nextDueAfter('default', clock.now)).toBe(Number.MAX_SAFE_INTEGER)
+    await deliveries.buried(late, 'status 500')
     expect(due()).toEqual(['3', '2'])
-    await store.removeEvent(events[1]!)
-    await store.removeEvent(events[2]!)
-    expect(store.nextEventDueAt()).toBeNull()
+    await deliveries.delivered(first())
+    await deliveries.delivered(first())
+    expect(due()).toEqual([])
+    expect(deliveries.nextDueAfter('default', clock.now)).toBeNull()
   })
 })
 

@@ -10,13 +10,25 @@ export type Receiver = AsyncDisposable & {
   readonly accepted: readonly unknown[]
   /** Answers the next `times` tries with this status. */
   fail(times: number, status?: number): void
-  /** Keeps the next tries waiting at the gate before it answers. */
-  holdAt(gate: Gate): void
+  /** Decides on each further try from its event; null: it is taken. */
+  decide(rule: (event: Told) => Decision | null): void
+  /** Keeps the next tries waiting at the gate before it answers; `only` those of one customer. */
+  holdAt(gate: Gate, only?: string): void
   /** Nobody listens: connections are refused until `resume`. */
   refuse(): Promise<void>
   /** Listens again, on the same port. */
   resume(): Promise<void>
   stop(): Promise<void>
+}
+
+/** As much of an event as decisions are made by. */
+export type Told = { readonly event: string; readonly customer_id: string }
+
+export type Decision = {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** The body of the answer has no end. */
+  readonly isEndless?: boolean
 }
 
 export type Delivered = {
@@ -27,23 +39,33 @@ export type Delivered = {
   readonly json: unknown
   /** Of our answer. */
   readonly status: number
+  /** When it came, milliseconds since the epoch. */
+  readonly at: number
 }
+
+const A_CHUNK = new Uint8Array(1_024)
 
 export async function startReceiver(): Promise<Receiver> {
   const requests: Delivered[] = []
   const accepted: unknown[] = []
   const failures: number[] = []
   let gate: Gate | null = null
+  let held: string | null = null
+  let rule: (event: Told) => Decision | null = () => null
 
   const answer = async (request: RawRequest, reply: Reply) => {
-    const status = failures.shift() ?? 200
     const { path, headers, body } = request
     const json = parse(body)
-    requests.push({ path, headers, body, json, status })
-    await gate?.wait(reply.closed)
+    const failure = failures.shift()
+    const decision =
+      failure === undefined ? (rule(json as Told) ?? { status: 200 }) : { status: failure }
+    const { status } = decision
+    requests.push({ path, headers, body, json, status, at: Date.now() })
+    if (held === null || held === (json as Told).customer_id) await gate?.wait(reply.closed)
     if (!reply.isOpen) return
     if (status < 300) accepted.push(json)
-    await reply.head(status, {}, 0)
+    await reply.head(status, decision.headers ?? {}, decision.isEndless ? null : 0)
+    while (decision.isEndless && (await reply.write(A_CHUNK)));
   }
 
   let server: RawServer | null = await listenRaw(answer)
@@ -57,8 +79,12 @@ export async function startReceiver(): Promise<Receiver> {
     requests,
     accepted,
     fail: (times, status = 500) => void failures.push(...Array<number>(times).fill(status)),
-    holdAt: (newGate) => {
+    decide: (newRule) => {
+      rule = newRule
+    },
+    holdAt: (newGate, only) => {
       gate = newGate
+      held = only ?? null
     },
     refuse,
     async resume() {
