@@ -133,8 +133,11 @@ function tellFaults(verdict: Verdict) {
   exit(1)
 }
 
-const summary = ({ customers, rows, charged }: Verdict) =>
-  `${customers} customers, ${rows} ledger rows, ${dollarsText(charged)} dollars charged`
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
+
+const summary = ({ customers, rows, charged, open }: Verdict) =>
+  `${count(customers, 'customer')}, ${count(rows, 'ledger row')}, ` +
+  `${dollarsText(charged)} dollars charged${open === 0 ? '' : `, ${count(open, 'call')} open`}`
 
 const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 

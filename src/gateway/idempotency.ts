@@ -50,9 +50,9 @@ export class Idempotency {
       request: digest([call.path, call.body]),
     }
     const known = this.#answers.find(repeat.scope, call.now)
-    if (known !== null && known.request !== repeat.request) throw anotherRequest()
+    if (known !== null && known.request !== repeat.request) throw anotherCall()
     if (known !== null) return known.body === null ? refuseUnkept(known) : known
-    if (this.#underWay.has(repeat.scope)) throw underWay()
+    if (this.#underWay.has(repeat.scope)) throw callUnderWay()
     this.#underWay.add(repeat.scope)
     return repeat
   }
@@ -79,7 +79,7 @@ function digest(parts: readonly (string | Uint8Array)[]): string {
   return hash.digest('base64url')
 }
 
-const underWay = () =>
+export const callUnderWay = () =>
   new Refusal(
     'idempotency_conflict',
     'A call with this `Idempotency-Key` is under way. Repeat it when that has ended.',
@@ -88,7 +88,7 @@ const underWay = () =>
 
 const NEVER = { 'x-should-retry': 'false' }
 
-const anotherRequest = () =>
+export const anotherCall = () =>
   new Refusal(
     'idempotency_conflict',
     'This `Idempotency-Key` was sent with another request less than a day ago; use a new one.',

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
+import { anotherCall, callUnderWay } from '../gateway/idempotency.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { operation } from './operation.ts'
@@ -97,6 +98,19 @@ const COST_HEADERS = {
     description: 'Dollars on the tab for this call; not on a stream, which is not over yet.',
     schema: Type.String({ examples: ['0.000387'] }),
   },
+  'x-tollgate-replayed': {
+    description: "`true` on the first answer given again; its cost and id are the first call's.",
+    schema: Type.String({ examples: ['true'] }),
+  },
+}
+
+const IDEMPOTENCY_KEY = {
+  'Idempotency-Key': {
+    description:
+      'Names the call, for a day. The same key of the same customer is neither sent upstream nor ' +
+      'charged again: it gets the first answer.',
+    schema: Type.String({ minLength: 1, maxLength: 255, examples: ['order-4711'] }),
+  },
 }
 
 const CHAT = operation({
@@ -104,7 +118,9 @@ const CHAT = operation({
   summary: 'A chat completion, on the tab of the customer in `user`',
   description:
     'As OpenAI `POST /v1/chat/completions`. The charge is on disk before the answer ends: its ' +
-    'last byte, or the `data: [DONE]` of a stream, waits for that.',
+    'last byte, or the `data: [DONE]` of a stream, waits for that. An upstream that fails in a ' +
+    'stream ends it with an event `data: {"error": {…}}`.',
+  takes: IDEMPOTENCY_KEY,
   unparsedBody: {
     schema: Chat,
     examples: {
@@ -142,10 +158,13 @@ const CHAT = operation({
         'Tried to access gpt-4o',
       { param: 'model' },
     ),
+    callUnderWay(),
+    anotherCall(),
     new Refusal('body_too_slow', 'The body was not all here after 120 s.'),
     new Refusal('body_too_large', 'The body has more than the 10485760 bytes that are taken.'),
     new Refusal('upstream_failed', 'The upstream of `demo` cannot be reached.'),
     new Refusal('upstream_timed_out', 'The upstream of `demo` sent nothing for 600 s.'),
     new Refusal('overloaded', 'Charges cannot be written at the moment; try again shortly.'),
+    new Refusal('overloaded', '10000 calls are in flight, and no more are taken at once.'),
   ],
 })

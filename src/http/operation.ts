@@ -15,6 +15,8 @@ export type Operation = {
   readonly otherAnswers?: Readonly<Record<number, Answer>>
   /** Schema of a body that the route reads itself (`parse: 'none'`). Others have it in `body`. */
   readonly unparsedBody?: { readonly schema: TSchema; readonly examples?: Examples }
+  /** Request headers that mean something here, besides the key's. */
+  readonly takes?: Readonly<Record<string, { readonly description: string; schema: TSchema }>>
   /** A route that needs no key. */
   readonly isOpen?: boolean
   readonly tag: string
@@ -47,6 +49,7 @@ export function operation(of: Operation) {
     summary,
     description,
     tags: [tag],
+    ...(of.takes === undefined ? {} : { parameters: headerParameters(of.takes) }),
     ...(isOpen ? { security: [] } : {}),
     ...(unparsedBody === undefined
       ? {}
@@ -60,6 +63,9 @@ export function operation(of: Operation) {
     },
   }
 }
+
+const headerParameters = (takes: NonNullable<Operation['takes']>) =>
+  Object.entries(takes).map(([name, about]) => ({ name, in: 'header', required: false, ...about }))
 
 function response({ description, schema, example, contentTypes, headers }: Answer) {
   const content = example === undefined ? { schema } : { schema, example }

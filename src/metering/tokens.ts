@@ -45,17 +45,14 @@ export function countText(text: string, encode: Encode): number {
   return tokens
 }
 
-/** The tokens of what an upstream answered, given its texts: content, reasoning, arguments. */
-export function countAnswer(texts: Iterable<string>, encode: Encode): number {
-  let tokens = 0
-  for (const text of texts) tokens += countText(text, encode)
-  return tokens
-}
-
 /** A prompt's texts, and the tokens that come on top of theirs. */
 export type PromptTexts = { readonly texts: readonly string[]; readonly besides: number }
 
-/** What is to be counted of a call's prompt, for whoever counts it a bit at a time. */
+/**
+ * What is to be counted of what a call asks, for upstreams that do not say: `messages` of a chat,
+ * `prompt` of a completion, `input` of embeddings. Close to what is billed for plain text; tools
+ * and schemas are counted as the JSON they are sent as, a little more than the models are shown.
+ */
 export function promptTexts(body: Json): PromptTexts {
   const texts: string[] = []
   const besides = tokensOf(body, (text) => {
@@ -63,15 +60,6 @@ export function promptTexts(body: Json): PromptTexts {
     return 0
   })
   return { texts, besides }
-}
-
-/**
- * The tokens of what a call asks, for upstreams that do not say: `messages` of a chat, `prompt` of
- * a completion, `input` of embeddings. Close to what is billed for plain text; tools and schemas
- * are counted as the JSON they are sent as, a little more than the models are shown.
- */
-export function countPrompt(body: Json, encode: Encode): number {
-  return tokensOf(body, (text) => countText(text, encode))
 }
 
 function tokensOf(body: Json, count: Count): number {

@@ -11,6 +11,8 @@ import { UnusableDatabase, unusable } from './trouble.ts'
 export type Verdict = {
   readonly customers: number
   readonly rows: number
+  /** Calls under way, or left by a process that died; the next start settles those. */
+  readonly open: number
   /** Sum of all charges. */
   readonly charged: Nanos
   /** A sentence for each thing that does not agree; empty: the books balance. */
@@ -64,12 +66,13 @@ function look(database: Database, path: string): Verdict {
   const totals = database
     .prepare(
       `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
-         coalesce(sum(charge), 0) AS charged FROM ledger`,
+         (SELECT count(*) FROM open_calls) AS open, coalesce(sum(charge), 0) AS charged FROM ledger`,
     )
     .get()!
   return {
     customers: totals['customers'] as number,
     rows: totals['rows'] as number,
+    open: totals['open'] as number,
     charged: totals['charged'] as Nanos,
     faults,
   }

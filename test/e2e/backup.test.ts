@@ -31,9 +31,8 @@ describe.each(PROGRAMS)('a backup by %s', (_, command) => {
     const { customers, rows, faults } = await verify(copy)
     expect(faults).toEqual([])
     expect(customers).toBeGreaterThan(0)
-    expect(out).toStartWith(
-      `${server.databasePath} is copied to ${copy}: ${customers} customers, ${rows} ledger rows, `,
-    )
+    expect(out).toStartWith(`${server.databasePath} is copied to ${copy}: ${customers} customer`)
+    expect(out).toContain(`, ${rows} ledger row`)
     expect(statSync(copy).mode & 0o777).toBe(0o600)
     expect(readdirSync(server.folder).filter((name) => name.startsWith('copy.db'))).toEqual([
       'copy.db',

@@ -107,11 +107,16 @@ describe.each(RUNTIMES)('on $on, an upstream that', async ({ command }) => {
     },
   )
 
-  test.each([301, 302, 307, 308])('redirects with %d: nobody is followed', async (status) => {
+  test.each(
+    [301, 302, 307, 308].flatMap((status) => [
+      [status, false],
+      [status, true],
+    ]) as [number, boolean][],
+  )('redirects with %d (streamed: %p): nobody is followed', async (status, isStream) => {
     await using elsewhere = await startReceiver()
-    const user = `redirects ${status}`
+    const user = `redirects ${status} ${isStream}`
     upstream.always({ status, body: '', headers: { location: elsewhere.url } })
-    const told = await chat({ user })
+    const told = await chat({ user, stream: isStream })
     expect(told.json.error.message).toContain(`answered ${status}`)
     expect([told.status, elsewhere.requests.length]).toEqual([502, 0])
     expect(bookedOnce(gateway, user)).toMatchObject(isNothing)
@@ -136,11 +141,15 @@ describe.each(RUNTIMES)('on $on, an upstream that', async ({ command }) => {
   test('refuses connections: 502, and nothing is charged', async () => {
     const port = new URL(upstream.url).port
     await upstream.stop()
-    const told = await chat({ user: 'refused' })
-    expect(told.json.error).toMatchObject({ type: 'upstream_error', code: '502' })
-    expect(told.json.error.message).toContain('cannot be reached')
-    expect(told.json.error.message).not.toContain(port)
-    expect(bookedOnce(gateway, 'refused')).toMatchObject(isNothing)
+    for (const isStream of [false, true]) {
+      const user = `refused ${isStream}`
+      const told = await chat({ user, stream: isStream })
+      expect(told.status).toBe(502)
+      expect(told.json.error).toMatchObject({ type: 'upstream_error', code: '502' })
+      expect(told.json.error.message).toContain('cannot be reached')
+      expect(told.json.error.message).not.toContain(port)
+      expect(bookedOnce(gateway, user)).toMatchObject(isNothing)
+    }
   })
 
   test('the books balance after all of that', async () => {
@@ -157,10 +166,13 @@ describe.each(RUNTIMES)('on $on, an upstream that', async ({ command }) => {
       params: [TIMES[3]],
       settings: `\n  - {model_name: nowhere, litellm_params: {${params.join(', ')}, api_key: k}}\n`,
     })
-    const told = await behind.chat({ user: 'lost', model: 'nowhere' })
-    expect([told.status, told.json.error.type]).toEqual([504, 'timeout_error'])
-    expect(told.json.error.message).toContain('could not be connected to within 0.2 s')
-    expect(bookedOnce(behind, 'lost')).toMatchObject(isNothing)
+    for (const isStream of [false, true]) {
+      const user = `lost ${isStream}`
+      const told = await behind.chat({ user, model: 'nowhere', stream: isStream })
+      expect([told.status, told.json.error.type]).toEqual([504, 'timeout_error'])
+      expect(told.json.error.message).toContain('could not be connected to within 0.2 s')
+      expect(bookedOnce(behind, user)).toMatchObject(isNothing)
+    }
     // One that only thinks for longer than that is left to think.
     const gate = new Gate()
     behind.upstream.next({ holds: [{ gate, at: 'headers' }] })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { admit } from '../../src/gateway/admit.ts'
 import type { Budget } from '../../src/ledger/budget.ts'
 import { nanos, ZERO } from '../../src/ledger/money.ts'
-import { countPrompt } from '../../src/metering/tokens.ts'
+import { countPrompt } from '../support/counted-prompt.ts'
 import { deployment, encode, rates, World } from '../support/world.ts'
 
 /**

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { countInTurns, countPromptInTurns } from '../../src/gateway/counting.ts'
 import { tokenizerFor } from '../../src/gateway/tokenizer.ts'
 import { SLICE_CHARS_MAX } from '../../src/metering/slices.ts'
-import { countPrompt, countText } from '../../src/metering/tokens.ts'
+import { countText } from '../../src/metering/tokens.ts'
+import { countPrompt } from '../support/counted-prompt.ts'
 
 /** An encoder that notes how much it was given in each round of the event loop. */
 function watched() {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { tokenizerFor } from '../../src/gateway/tokenizer.ts'
-import { countAnswer, countPrompt, countText } from '../../src/metering/tokens.ts'
+import { countText } from '../../src/metering/tokens.ts'
+import { countPrompt } from '../support/counted-prompt.ts'
 
 /** Counts letters, so that a test can be reckoned by hand. */
 const letters = (text: string) => text.length
@@ -147,11 +148,6 @@ describe('a prompt', () => {
       }),
     )
   })
-})
-
-test('an answer is the sum of its texts', () => {
-  expect(countAnswer(['ab', '', 'c'], letters)).toBe(3)
-  expect(countAnswer([], letters)).toBe(0)
 })
 
 describe('a text', () => {

@@ -52,7 +52,7 @@ describe('how a stream is written', () => {
     const { pieces, bytes } = await piecesOf(await post(upstream, STREAM))
     expect(bytes.equals(upstream.calls[0]!.sent)).toBe(true)
     // A loaded machine may join a few; most of them must be single, or the split tests nothing.
-    expect(pieces.filter((piece) => piece.length === 1).length).toBeGreaterThan(bytes.length * 0.9)
+    expect(pieces.filter((piece) => piece.length === 1).length).toBeGreaterThan(bytes.length / 2)
   })
 
   test('usage is a chunk only when it was asked for, absent or absurd when told', async () => {
