@@ -9,7 +9,7 @@ import { Accounts } from './gateway/accounts.ts'
 import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
 import { Checkpoints } from './gateway/checkpoints.ts'
-import { type Deployment, Deployments } from './gateway/deployments.ts'
+import { type Deployment, Deployments, snapshotsOf } from './gateway/deployments.ts'
 import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
@@ -88,8 +88,8 @@ async function joinParts(config: Config) {
   const books = await openBooks(config)
   const { store, accounts, outbox, now } = books
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
-  const snapshots = new Set(deployments.all.map(({ priceSnapshot }) => priceSnapshot))
-  for (const snapshot of snapshots) if (snapshot !== null) await store.addPrice(snapshot)
+  const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
+  for (const snapshot of snapshots) await store.addPrice(snapshot)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
   await recover({ left: store.openCalls.left(), accounts, commit: books.commit, now })
   const inFlight = new InFlight({ calls: config.callsInFlightMax, bytes: config.bodiesBytesMax })

@@ -1,7 +1,7 @@
 import type { BudgetMode } from '../ledger/budget.ts'
 import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
-import type { Price } from '../metering/price.ts'
+import type { Price, ServicePrices } from '../metering/price.ts'
 
 /** How patient the gateway is with an upstream, and what it does when the client has left. */
 export type UpstreamRules = {
@@ -46,6 +46,8 @@ export type DeploymentConfig = {
   readonly mockResponse: string | null
   /** Prices of the config, complete; null: look the model up in the price data. */
   readonly price: Price | null
+  /** Prices of the config for service tiers. */
+  readonly services: ServicePrices
   /** From the call to the first byte of its answer, milliseconds. */
   readonly timeoutMs: number
   readonly rules: UpstreamRules

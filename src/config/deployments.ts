@@ -1,5 +1,4 @@
-import type { Price } from '../metering/price.ts'
-import { PRICE_KEYS, priceFromConfig } from '../metering/prices.ts'
+import { type ConfigPrices, PRICE_KEYS, pricesFromConfig } from '../metering/prices.ts'
 import type { DeploymentConfig, UpstreamRules } from './config.ts'
 import { readHeaders } from './headers.ts'
 import type { Field, MapField, Reader } from './reader.ts'
@@ -18,6 +17,7 @@ export const demoDeployment = ({ timeoutMs, rules }: Patience): DeploymentConfig
   extraHeaders: {},
   mockResponse: null,
   price: null,
+  services: {},
   timeoutMs,
   rules,
   region: null,
@@ -100,7 +100,7 @@ function readDeployment(
   const timeoutMs = readSeconds(reader, reader.field(params, 'timeout'))
   const retries = readRetries(reader, params, ['num_retries', 'max_retries'])
   const rules = readUpstreamRules(reader, params, { byDefault: byDefault.rules, retries })
-  const price = readPrice(reader, params, info)
+  const prices = readPrices(reader, params, info)
   const regionField = reader.field(info, 'region') ?? reader.field(params, 'region_name')
   const region = reader.text(regionField)
   const outputTokensMax = readOutputTokensMax(reader, info)
@@ -112,7 +112,8 @@ function readDeployment(
     ...upstream,
     extraHeaders,
     mockResponse,
-    price,
+    price: prices?.price ?? null,
+    services: prices?.services ?? {},
     timeoutMs: timeoutMs ?? byDefault.timeoutMs,
     rules,
     region: region?.toLowerCase() ?? null,
@@ -151,10 +152,10 @@ function checkIds(reader: Reader, deployments: readonly DeploymentConfig[]) {
 }
 
 /**
- * The price that the config gives, null when it gives none. As in LiteLLM prices may also stand in
+ * The prices that the config gives, null when it gives none. As in LiteLLM prices may also stand in
  * `model_info`, and those of `litellm_params` come first.
  */
-function readPrice(reader: Reader, params: MapField, info: MapField | null): Price | null {
+function readPrices(reader: Reader, params: MapField, info: MapField | null): ConfigPrices | null {
   const fields = new Map<string, Field>()
   for (const key of PRICE_KEYS) {
     const field = reader.field(params, key) ?? reader.field(info, key)
@@ -163,13 +164,13 @@ function readPrice(reader: Reader, params: MapField, info: MapField | null): Pri
   const written = [...fields].map(([key, field]) => [key, reader.json(field)] as const)
   // One that refers to a variable that is not set; that has been told.
   if (written.some(([, value]) => value === null)) return null
-  const price = priceFromConfig(Object.fromEntries(written))
-  if (price === null || !('problem' in price)) return price
-  const field = fields.get(price.key)
+  const prices = pricesFromConfig(Object.fromEntries(written))
+  if (prices === null || !('problem' in prices)) return prices
+  const field = fields.get(prices.key)
   if (field?.setting.kind === 'scalar' && typeof field.setting.value !== 'number') {
     return reader.wrong(field, 'dollars for one token, as a number')
   }
   const line = field?.setting.line ?? params.setting.line
-  reader.report.problem(line, `${params.name}: ${price.problem}`)
+  reader.report.problem(line, `${params.name}: ${prices.problem}`)
   return null
 }

@@ -1,6 +1,6 @@
 import { dollarsText } from '../ledger/money.ts'
 import type { Price, Rates } from '../metering/price.ts'
-import { KINDS } from '../metering/usage.ts'
+import { isOutputKind, TOKEN_KINDS } from '../metering/usage.ts'
 import type { Config, DeploymentConfig } from './config.ts'
 
 /**
@@ -52,10 +52,9 @@ function prices(price: Price | null): string[] {
 
 /** Input and output, and of the other kinds those that cost something else. */
 function ratesText(rates: Rates): string {
-  const kinds = KINDS.filter((kind) => {
+  const kinds = TOKEN_KINDS.filter((kind) => {
     if (kind === 'input' || kind === 'output') return true
-    const plain = kind === 'reasoning' || kind === 'outputAudio' ? rates.output : rates.input
-    return rates[kind] !== plain
+    return rates[kind] !== (isOutputKind(kind) ? rates.output : rates.input)
   })
   return `${kinds.map((kind) => `${kind} $${dollarsText(rates[kind])}`).join(', ')} a million`
 }

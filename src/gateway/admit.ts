@@ -4,7 +4,7 @@ import type { VirtualKey } from '../ledger/key.ts'
 import type { Encode } from '../metering/tokens.ts'
 import type { Demand } from '../metering/worst-case.ts'
 import type { Accounts } from './accounts.ts'
-import { demandOf } from './demand.ts'
+import { type Demanding, demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
 import { requireModel, requireUsable, unknownKey } from './key-access.ts'
 import {
@@ -32,13 +32,11 @@ export type Admission = {
 }
 
 /** A call that asks to be sent. */
-export type Applicant = {
+export type Applicant = Demanding & {
   readonly customerId: string | null
   /** Null: it came with the master key. */
   readonly key: VirtualKey | null
   readonly deployment: Deployment
-  readonly json: Readonly<Record<string, unknown>>
-  readonly bodyBytes: number
 }
 
 export type Admitted = {
@@ -64,7 +62,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
     const named = ownersFor(call, gate, now)
     const owners = ownersOf(named)
     for (const owner of owners) {
-      refuseUnpriced(owner, call.deployment, gate.rules)
+      refuseUnpriced(owner, call, gate.rules)
       if (exact !== null) tighten(gate.accounts, owner)
     }
     const reserved = reserve(
@@ -176,18 +174,23 @@ function refuseModel({ self: customer, budget }: LiveCustomer, model: string) {
 /** Without a price a call could not be counted against a budget: it is never free. */
 function refuseUnpriced(
   owner: LiveOwner,
-  { price, modelName }: Deployment,
+  { deployment, json }: Applicant,
   { allowUnpriced }: BudgetRules,
 ) {
-  if (price !== null || allowUnpriced) return
+  const { price, services, modelName } = deployment
+  // What is answered first costs up to twice as much, so the usual price would be too low.
+  const isFirst = json['service_tier'] === 'priority'
+  const isPriced = price !== null && (!isFirst || services.priority !== undefined)
+  if (isPriced || allowUnpriced) return
   const { budget } = owner
   const own = budget?.modelMaxBudget?.[modelName]
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
+  const end = price === null ? '' : '_priority'
   throw new Refusal(
     'model_not_priced',
-    `Model \`${modelName}\` has no price, and ${nameOf(owner)} has a budget. ` +
-      'Add `input_cost_per_token` and `output_cost_per_token` under its `litellm_params` in the ' +
-      'config.',
-    { param: 'model' },
+    `Model \`${modelName}\` has no price${end === '' ? '' : ' for priority'}, and ` +
+      `${nameOf(owner)} has a budget. Add \`input_cost_per_token${end}\` and ` +
+      `\`output_cost_per_token${end}\` under its \`litellm_params\` in the config.`,
+    { param: end === '' ? 'model' : 'service_tier' },
   )
 }

@@ -1,8 +1,8 @@
 import { Refusal } from '../errors.ts'
 import { dollarsText } from '../ledger/money.ts'
 import type { Settlement } from '../ledger/settlement.ts'
-import { deliveredText, errorMessage } from '../metering/delivered.ts'
-import { usageFromOpenAI } from '../metering/usage.ts'
+import { errorMessage } from '../metering/delivered.ts'
+import { type Json, serviceOf, type Wire } from '../metering/wire.ts'
 import type { Departure } from './departure.ts'
 import type { Deployment } from './deployments.ts'
 import { answerHeaders } from './forward.ts'
@@ -16,6 +16,8 @@ import type { Watch } from './watch.ts'
 export type Answer = {
   readonly call: MeteredCall
   readonly response: Response
+  /** How it is read. */
+  readonly wire: Wire
   readonly deployment: Deployment
   /** Breaks off the upstream. */
   readonly abort: AbortController
@@ -44,16 +46,15 @@ const ANSWER_BYTES_MAX = 128 * 1024 * 1024
 
 /** An answer in one piece: read whole, charged, then sent. Its bytes are the upstream's. */
 export async function jsonAnswer(answer: Answer): Promise<Response> {
-  const { response, settle, abort, watch, deployment, departure } = answer
+  const { response, wire, settle, abort, watch, deployment, departure } = answer
   let bytes: ArrayBuffer
-  let json: Record<string, unknown>
+  let json: Json
   try {
     watch.waits()
     const body = await readAtMost(response, ANSWER_BYTES_MAX)
     if (!body.isWhole) throw new TypeError(`longer than ${ANSWER_BYTES_MAX} bytes`)
     bytes = body.bytes
-    json = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
-    requireAnswer(json, deployment)
+    json = readAnswer(bytes, answer)
   } catch (cause) {
     await settle(departure.hasLeft && abort.signal.aborted ? LEFT_WAITING : NOTHING_CAME)
     if (abort.signal.aborted) throw abort.signal.reason
@@ -71,8 +72,9 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
     {
       outcome: departure.hasLeft ? 'client_closed' : 'ok',
       isDrained: departure.hasLeft,
-      usage: usageFromOpenAI(json['usage']),
-      delivered: () => deliveredText(json),
+      usage: wire.usageOf(json),
+      service: serviceOf(json),
+      delivered: () => wire.textOf(json),
     },
     (charge) => ({ body: keepable(bytes), headers: headersWith(charge) }),
   )
@@ -80,12 +82,12 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
 }
 
 /** Throws for what is no answer although its status says so: nothing was delivered with it. */
-function requireAnswer(json: unknown, deployment: Deployment) {
+function readAnswer(bytes: ArrayBuffer, { wire, deployment }: Answer): Json {
+  const json: unknown = JSON.parse(new TextDecoder().decode(bytes))
   if (typeof json !== 'object' || json === null) throw new TypeError('not a JSON object')
-  const answer = json as Record<string, unknown>
-  if (Array.isArray(answer['choices']) || usageFromOpenAI(answer['usage']) !== null) return
-  if (errorMessage(answer) !== null) throw refusalInside(json, deployment)
-  throw new TypeError('neither choices nor usage')
+  if (wire.isAnswer(json as Json)) return json as Json
+  if (errorMessage(json as Json) !== null) throw refusalInside(json, deployment)
+  throw new TypeError('not an answer of this endpoint')
 }
 
 export function headersOf({ call, response, deployment, limits }: Answer): Record<string, string> {

@@ -26,7 +26,10 @@ const ACTED_ON = new Set([
   'safety_identifier',
   'max_tokens',
   'max_completion_tokens',
+  'max_output_tokens',
   'n',
+  'best_of',
+  'service_tier',
 ])
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -8,9 +8,9 @@ import { type Admission, admit } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import { CAPS } from './demand.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
+import type { Endpoint } from './endpoint.ts'
 import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
@@ -35,8 +35,7 @@ import { type IsReachable, Watch } from './watch.ts'
 export type Call = {
   /** ULID. */
   readonly id: string
-  /** Below the base URL: `/chat/completions`. */
-  readonly path: string
+  readonly endpoint: Endpoint
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer>
   /** What it came with; null: the master key. */
@@ -75,6 +74,7 @@ export type Gateway = Admission & {
  */
 export async function handleCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = gateway.now()
+  const { endpoint } = call
   const { text, json } = parseBody(call.body)
   const members = membersOf(text)
   refuseDuplicates(members)
@@ -89,12 +89,14 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
   const repeat = gateway.idempotency.begin({
     ...call,
+    path: endpoint.path,
     customerId,
     keyId: call.key?.id ?? null,
     now: startedAt,
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const applicant = { customerId, key: call.key, deployment, json, bodyBytes: call.body.length }
+  const demanding = { endpoint, json, text, bodyBytes: call.body.length }
+  const applicant = { ...demanding, customerId, key: call.key, deployment }
   const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
     gateway.idempotency.end(repeat)
     throw refusal
@@ -117,10 +119,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   let response: Response
   try {
     if (departure.hasLeft) throw call.signal.reason
-    const edits = editsFor(json, { deployment, asked, cap })
+    const edits = editsFor(json, { endpoint, deployment, asked, cap })
     const body = edits.size === 0 ? call.body : editBody(text, members, edits)
-    const { id: callId, path, headers } = call
-    response = await forward({ callId, path, headers, body, json, now: startedAt }, line)
+    const { id: callId, headers } = call
+    response = await forward({ callId, endpoint, headers, body, json, now: startedAt }, line)
   } catch (error) {
     watch.stop()
     const left = line.isAsked ? LEFT_WAITING : LEFT_BEFORE
@@ -128,11 +130,12 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     throw error
   }
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
-  const answer = { call: metered, response, ...line, departure, settle, limits }
+  const { wire } = endpoint
+  const answer = { call: metered, response, wire, ...line, departure, settle, limits }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  if (!isStream) return jsonAnswer(answer)
-  return streamAnswer(answer, {
-    hideUsage: !asked.usage,
+  if (!isStream || wire.stream === null) return jsonAnswer(answer)
+  return streamAnswer(answer, wire.stream, {
+    hideUsage: endpoint.asksForUsage && !asked.usage,
     clientIdleMs: gateway.clientIdleMs,
     guard: guardOf(reservation, deployment, gateway),
     checkpoints: gateway.checkpoints,
@@ -245,28 +248,26 @@ function readStreaming(json: Readonly<Record<string, unknown>>): Streaming {
 function editsFor(
   json: Readonly<Record<string, unknown>>,
   about: {
+    readonly endpoint: Endpoint
     readonly deployment: Deployment
     readonly asked: Streaming
     readonly cap: number | null
   },
 ): Map<string, string | null> {
-  const { deployment, asked, cap } = about
+  const { endpoint, deployment, asked, cap } = about
   const edits = new Map<string, string | null>()
   if (json['model'] !== deployment.upstreamModel) {
     edits.set('model', JSON.stringify(deployment.upstreamModel))
   }
   if ('litellm_metadata' in json) edits.set('litellm_metadata', null)
-  if (asked.stream && !asked.usage) {
+  if (endpoint.asksForUsage && asked.stream && !asked.usage) {
     const options = json['stream_options'] as object | null | undefined
     edits.set('stream_options', JSON.stringify({ ...options, include_usage: true }))
   }
-  if (cap !== null) for (const name of capNames(json, deployment)) edits.set(name, String(cap))
+  if (cap === null) return edits
+  // The client's own names for it, if it has set one.
+  const given = endpoint.caps.filter((name) => typeof json[name] === 'number')
+  const added = given.length > 0 ? given : [endpoint.capFor(deployment.provider)]
+  for (const name of added) if (name !== null) edits.set(name, String(cap))
   return edits
-}
-
-/** The client's own name for the cap; else OpenAI's for OpenAI, and the one that all know. */
-function capNames(json: Readonly<Record<string, unknown>>, { provider }: Deployment): string[] {
-  const given = CAPS.filter((name) => typeof json[name] === 'number')
-  if (given.length > 0) return given
-  return [provider === 'openai' ? 'max_completion_tokens' : 'max_tokens']
 }

@@ -1,16 +1,10 @@
-import { Refusal } from '../errors.ts'
-import { hasAudio, imageCount, imageTokensMax } from '../metering/images.ts'
+import { hasAudio, hasImages, imageCount, imageTokensMax } from '../metering/images.ts'
+import type { Price } from '../metering/price.ts'
+import type { Json } from '../metering/wire.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
 import type { Deployment } from './deployments.ts'
+import { type Endpoint, wholeNumber } from './endpoint.ts'
 import { Prompt } from './prompt.ts'
-
-type Json = Readonly<Record<string, unknown>>
-
-/** Where a client caps an answer: OpenAI's present name for it, and the one that all know. */
-export const CAPS = ['max_completion_tokens', 'max_tokens'] as const
-
-/** More choices than any provider gives. */
-const CHOICES_MAX = 128
 
 /**
  * What is added to our count of a prompt before it is held: our tokenizer is OpenAI's, others split
@@ -27,25 +21,38 @@ export type CallDemand = {
   readonly prompt: Prompt
 }
 
+/** A call as far as its demand depends on it. */
+export type Demanding = {
+  readonly endpoint: Endpoint
+  readonly json: Json
+  /** The body that `json` was read from. */
+  readonly text: string
+  readonly bodyBytes: number
+}
+
 /**
  * What a call may come to at worst. The prompt is not counted for that: it cannot have more tokens
  * than bytes, and for a customer far from its limit that is good enough and costs nothing.
  * Throws `invalid_request` for a cap or a number of choices that is none.
  */
-export function demandOf(
-  call: { readonly json: Json; readonly bodyBytes: number },
-  deployment: Deployment,
-): CallDemand {
-  const { json } = call
+export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
+  const { endpoint, json, text } = call
   const images = imageCount(json) * imageTokensMax(deployment.upstreamModel)
+  const writesNothing = endpoint.caps.length === 0
   const base = {
-    cap: capOf(json),
-    choices: wholeNumber(json, 'n', { least: 1, most: CHOICES_MAX }) ?? 1,
-    modelMax: deployment.outputTokensMax,
+    cap: capOf(json, endpoint) ?? endpoint.capUnsaid,
+    choices: endpoint.choices(json),
+    modelMax: writesNothing ? 0 : deployment.outputTokensMax,
   }
+  const ingredients = {
+    hasAudio: hasAudio(json),
+    hasImages: images > 0 || hasImages(json),
+    hasHourCache: text.includes('"1h"'),
+    units: {},
+  }
+  const prices = pricesThatMayApply(json, deployment)
   const sized = (inputTokens: number): Demand => {
-    const about = { inputTokens, hasAudio: hasAudio(json) }
-    const rates = deployment.price === null ? null : worstRates(deployment.price, about)
+    const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     return { ...base, inputTokens, rates }
   }
   const most = call.bodyBytes + images
@@ -59,24 +66,20 @@ export function demandOf(
   }
 }
 
-/** The client's own cap; of two, the larger, since nobody knows which one the upstream goes by. */
-function capOf(json: Json): number | null {
-  const caps = CAPS.map((name) => wholeNumber(json, name, { least: 0, most: 1e9 }))
-  const given = caps.filter((cap) => cap !== null)
-  return given.length === 0 ? null : Math.max(...given)
+/**
+ * The usual price; and the one for answers that are given first, unless the call wants others: a
+ * project's own setting may make them of any call. Null: the model has no price.
+ */
+function pricesThatMayApply(json: Json, { price, services }: Deployment): Price[] | null {
+  if (price === null) return null
+  const asked = json['service_tier'] ?? 'auto'
+  const mayBeFirst = asked === 'auto' || asked === 'priority'
+  return mayBeFirst && services.priority !== undefined ? [price, services.priority] : [price]
 }
 
-function wholeNumber(
-  json: Json,
-  name: string,
-  { least, most }: { readonly least: number; readonly most: number },
-): number | null {
-  const value = json[name] ?? null
-  if (value === null) return null
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) {
-    return value as number
-  }
-  const got = JSON.stringify(value).slice(0, 100)
-  const message = `\`${name}\` must be a whole number from ${least} to ${most}, got ${got}.`
-  throw new Refusal('invalid_request', message, { param: name })
+/** The client's own cap; of two, the larger, since nobody knows which one the upstream goes by. */
+function capOf(json: Json, { caps }: Endpoint): number | null {
+  const values = caps.map((name) => wholeNumber(json, name, { least: 0, most: 1e9 }))
+  const given = values.filter((cap) => cap !== null)
+  return given.length === 0 ? null : Math.max(...given)
 }

@@ -1,7 +1,8 @@
-import type { Refusal } from '../errors.ts'
+import { Refusal } from '../errors.ts'
 import { simulate } from '../providers/demo.ts'
 import { openaiRequest } from '../providers/openai.ts'
 import type { Deployment } from './deployments.ts'
+import { ENDPOINTS, type Endpoint } from './endpoint.ts'
 import { readAtMost } from './read.ts'
 import { connectionFailed, refusalOf } from './upstream-errors.ts'
 import type { Watch } from './watch.ts'
@@ -9,8 +10,7 @@ import type { Watch } from './watch.ts'
 /** What is sent upstream for a call. */
 export type Ask = {
   readonly callId: string
-  /** Below the base URL: `/chat/completions`. */
-  readonly path: string
+  readonly endpoint: Endpoint
   readonly headers: Headers
   /** As it goes upstream. */
   readonly body: string | Uint8Array<ArrayBuffer>
@@ -80,6 +80,10 @@ export async function forward(ask: Ask, line: Line): Promise<Response> {
 }
 
 function simulated(ask: Ask, { upstreamModel: model, mockResponse: text }: Deployment): Response {
+  if (ask.endpoint !== ENDPOINTS.CHAT) {
+    const message = `\`${model}\` is simulated here, and answers /chat/completions alone.`
+    throw new Refusal('invalid_request', message, { param: 'model' })
+  }
   const { callId: id, now } = ask
   // What goes upstream, like any other's: with the cap and the usage that we ask for.
   const json = typeof ask.body === 'string' ? (JSON.parse(ask.body) as Ask['json']) : ask.json
@@ -106,7 +110,7 @@ async function send(ask: Ask, line: Line): Promise<Tried> {
 }
 
 async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise<Tried> {
-  const { url, headers } = openaiRequest(deployment, ask.path, ask.headers)
+  const { url, headers } = openaiRequest(deployment, ask.endpoint.path, ask.headers)
   try {
     const response = decoded(
       await fetch(url, {

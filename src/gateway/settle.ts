@@ -6,13 +6,15 @@ import type { Price } from '../metering/price.ts'
 import type { Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
 import { countInTurns, countPromptInTurns } from './counting.ts'
-import type { Deployment } from './deployments.ts'
+import { type Deployment, pricedIn } from './deployments.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
 export type Ending = {
   readonly outcome: Outcome
   /** What the upstream reported; null: nothing. */
   readonly usage: Usage | null
+  /** The service tier that it says it answered in; null: it does not say. */
+  readonly service?: string | null
   /** The upstream reported it when the client had left. */
   readonly isDrained?: boolean
   /** The text that the client was sent. Asked for only when the upstream reported nothing. */
@@ -56,9 +58,10 @@ export async function rowOf(
   },
 ): Promise<{ readonly row: LedgerRow; readonly tokens: number }> {
   const { usage, usageSource } = await usageOf(call, ending, world.tokenizerFor)
-  const { price } = call.deployment
-  const cost: Nanos = price === null ? ZERO : costOf(usage, price)
-  const counted = { outcome: ending.outcome, usageSource, usage, cost }
+  const priced = pricedIn(call.deployment, ending.service ?? null)
+  const cost: Nanos = priced === null ? ZERO : costOf(usage, priced.price)
+  const price = priced?.snapshot ?? UNPRICED
+  const counted = { outcome: ending.outcome, usageSource, usage, cost, price }
   return { row: row(call, counted, world.now()), tokens: inputTokens(usage) + outputTokens(usage) }
 }
 
@@ -69,13 +72,15 @@ export function unmeteredRow(
   call: MeteredCall,
   now: number,
 ): { readonly row: LedgerRow; readonly tokens: number } {
-  const counted = { usageSource: 'none', usage: NO_USAGE, cost: ZERO } as const
+  const price = pricedIn(call.deployment, null)?.snapshot ?? UNPRICED
+  const counted = { usageSource: 'none', usage: NO_USAGE, cost: ZERO, price } as const
   return { row: row(call, { ...counted, outcome: 'interrupted' }, now), tokens: 0 }
 }
 
 /** A call as it is written down at its admission. */
 export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenCall => ({
   ...identityOf(call),
+  price: pricedIn(call.deployment, null)?.snapshot ?? UNPRICED,
   repeat,
   input: 0,
   output: 0,
@@ -98,13 +103,12 @@ const identityOf = (call: MeteredCall) => ({
   keyId: call.keyId,
   model: call.model,
   deployment: call.deployment.id,
-  price: call.deployment.priceSnapshot ?? UNPRICED,
   startedAt: call.startedAt,
 })
 
 const row = (
   call: MeteredCall,
-  counted: Pick<LedgerRow, 'outcome' | 'usageSource' | 'usage' | 'cost'>,
+  counted: Pick<LedgerRow, 'outcome' | 'usageSource' | 'usage' | 'cost' | 'price'>,
   settledAt: number,
 ): LedgerRow => ({ ...identityOf(call), ...counted, charge: counted.cost, settledAt })
 

@@ -1,13 +1,14 @@
 import { Refusal } from '../errors.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
 import { ChunkReader, eventsOf } from '../metering/chunks.ts'
+import { NO_USAGE } from '../metering/usage.ts'
+import type { StreamWire } from '../metering/wire.ts'
 import { type Answer, headersOf } from './answer.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import type { Deployment } from './deployments.ts'
 import type { Guard } from './guard.ts'
 import { type Sink, untilUnread } from './idle.ts'
 import type { Ending } from './settle.ts'
-import { errorEventOf } from './upstream-errors.ts'
+import { refusalInside } from './upstream-errors.ts'
 
 export type StreamOptions = {
   /** The client did not ask for the usage. */
@@ -23,8 +24,8 @@ export type StreamOptions = {
  * A stream, passed on as it comes. What ends it for the client (`data: [DONE]`, or else the close)
  * waits until the charge is on disk. It is pulled: what the client does not read is not asked for.
  */
-export function streamAnswer(answer: Answer, options: StreamOptions): Response {
-  const passage = new Passage(answer, options)
+export function streamAnswer(answer: Answer, wire: StreamWire, options: StreamOptions): Response {
+  const passage = new Passage(answer, wire, options)
   const source = {
     pull: (client: Sink) => passage.pull(client),
     cancel: () => passage.leave(),
@@ -36,6 +37,7 @@ export function streamAnswer(answer: Answer, options: StreamOptions): Response {
 /** One stream from its upstream to its client. */
 class Passage {
   readonly #answer: Answer
+  readonly #wire: StreamWire
   readonly #guard: Guard | null
   readonly #hideUsage: boolean
   readonly #upstream: ReadableStreamDefaultReader<Uint8Array>
@@ -49,16 +51,18 @@ class Passage {
   #pulling: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | null = null
 
-  constructor(answer: Answer, { hideUsage, guard, checkpoints }: StreamOptions) {
+  constructor(answer: Answer, wire: StreamWire, { hideUsage, guard, checkpoints }: StreamOptions) {
     this.#answer = answer
+    this.#wire = wire
     this.#guard = guard
     this.#hideUsage = hideUsage
     this.#upstream = (answer.response.body ?? emptyBody()).getReader()
     const { departure, deployment } = answer
     this.#reader = new ChunkReader({
+      wire,
       hideUsage,
       learnsFrame: guard !== null,
-      errorEvent: (json) => errorEventOf(json, deployment),
+      cleanError: (json) => refusalInside(json, deployment).toJSON(),
     })
     this.#unwatch = checkpoints.watch({
       call: answer.call,
@@ -119,7 +123,7 @@ class Passage {
     this.#send(client, rest)
     // An upstream that said nothing, and not even that it failed: somebody has to.
     const isUntold = outcome !== 'ok' && this.#reader.error() === null
-    this.#end(client, isUntold ? lastWords(null, this.#answer.deployment) : NOTHING)
+    this.#end(client, isUntold ? this.#lastWords(null) : NOTHING)
     return true
   }
 
@@ -166,14 +170,25 @@ class Passage {
     this.#letGo()
     this.#answer.abort.abort(new Refusal('upstream_failed', 'The answer passed what is held.'))
     const row = await this.#settle('interrupted', () => delivered)
-    this.#end(client, endAtCap(this.#reader.frame(), this.#hideUsage ? null : row))
+    const usage = this.#hideUsage ? null : { ...NO_USAGE, ...row.usage }
+    this.#end(client, this.#reader.endAtCap(usage))
   }
 
   async #breakOff(error: unknown, client: Sink | null) {
-    const { abort, deployment } = this.#answer
+    const { abort } = this.#answer
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : error
     await this.#settle('interrupted')
-    this.#end(client, this.#reader.hasEnded() ? NOTHING : lastWords(reason, deployment))
+    this.#end(client, this.#reader.hasEnded() ? NOTHING : this.#lastWords(reason))
+  }
+
+  /** The last event of a stream that broke off, in the common error shape. */
+  #lastWords(error: unknown): Uint8Array {
+    const { modelName } = this.#answer.deployment
+    const refusal =
+      error instanceof Refusal
+        ? error
+        : new Refusal('upstream_failed', `The upstream of \`${modelName}\` broke off its answer.`)
+    return new TextEncoder().encode(`\n\n${this.#wire.errorEvent(refusal.toJSON(), null)}`)
   }
 
   async #settle(
@@ -186,6 +201,7 @@ class Passage {
       outcome: hasLeft ? 'client_closed' : outcome,
       isDrained: hasLeft && !this.#isToldInTime,
       usage: this.#reader.usage(),
+      service: this.#reader.service(),
       delivered,
     })
     return row
@@ -211,28 +227,6 @@ function outcomeOf(reader: ChunkReader): Ending['outcome'] {
   if (reader.usage() !== null || reader.hasEnded()) return 'ok'
   if (reader.delivered() === '') return 'upstream_failed'
   return reader.error() === null ? 'ok' : 'interrupted'
-}
-
-/** The last events of a stream that is cut off, in the form in which OpenAI ends one at its cap. */
-function endAtCap(frame: Readonly<Record<string, unknown>>, counted: LedgerRow | null): Uint8Array {
-  const choices = [{ index: 0, delta: {}, logprobs: null, finish_reason: 'length' }]
-  const chunks: unknown[] = [{ ...frame, choices }]
-  if (counted !== null) {
-    const { input = 0, output = 0 } = counted.usage
-    const usage = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
-    chunks.push({ ...frame, choices: [], usage })
-  }
-  const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]']
-  return new TextEncoder().encode(events.map((data) => `data: ${data}\n\n`).join(''))
-}
-
-/** The last event of a stream that broke off, in the common error shape. */
-function lastWords(error: unknown, { modelName }: Deployment): Uint8Array {
-  const refusal =
-    error instanceof Refusal
-      ? error
-      : new Refusal('upstream_failed', `The upstream of \`${modelName}\` broke off its answer.`)
-  return new TextEncoder().encode(`\n\ndata: ${JSON.stringify(refusal)}\n\n`)
 }
 
 const emptyBody = () =>

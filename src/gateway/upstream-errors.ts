@@ -29,16 +29,6 @@ export function refusalInside(json: unknown, deployment: Deployment): Refusal {
   })
 }
 
-/** An error inside a stream as the client gets it: as any other, in the chunk that it came with. */
-export function errorEventOf(
-  json: Readonly<Record<string, unknown>>,
-  deployment: Deployment,
-): string {
-  const { id, object, created, model, choices } = json
-  const chunk = Array.isArray(choices) ? { id, object, created, model, choices } : {}
-  return JSON.stringify({ ...chunk, ...refusalInside(json, deployment).toJSON() })
-}
-
 /** No connection, or one that broke before the answer began. */
 export const connectionFailed = ({ modelName }: Deployment, cause: unknown): Refusal =>
   new Refusal('upstream_failed', `The upstream of \`${modelName}\` cannot be reached.`, { cause })

@@ -4,6 +4,7 @@ import type { DeploymentConfig } from '../config/config.ts'
 import { nearest, Refusal } from '../errors.ts'
 import type { Price, Rates } from '../metering/price.ts'
 import { CONFIG_KEYS } from '../metering/prices.ts'
+import { TOKEN_KINDS } from '../metering/usage.ts'
 import { operation } from './operation.ts'
 
 export type ModelParts = {
@@ -162,10 +163,7 @@ function withoutSecrets(apiBase: string): string {
 
 function pricesJson({ rates, tiers }: Price): Record<string, number> {
   const named = (rates: Rates, suffix: string) =>
-    Object.entries(CONFIG_KEYS).map(([kind, name]) => [
-      `${name}${suffix}`,
-      dollarsPerToken(rates[kind as keyof Rates]),
-    ])
+    TOKEN_KINDS.map((kind) => [`${CONFIG_KEYS[kind]}${suffix}`, dollarsPerToken(rates[kind])])
   const above = tiers.flatMap((tier) =>
     named(tier.rates, `_above_${tier.inputTokensAbove / 1_000}k_tokens`),
   )

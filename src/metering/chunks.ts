@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { deliveredText, errorMessage } from './delivered.ts'
-import { type Usage, usageFromOpenAI } from './usage.ts'
+import type { Usage } from './usage.ts'
+import type { Json, StreamWire } from './wire.ts'
 
 /** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
 const UNDIGESTED_CHARS_MAX = 256 * 1024
@@ -13,8 +13,8 @@ const NOTHING = new Uint8Array(0)
 const COLON = 0x3a
 const NEWLINE = 0x0a
 
-/** An error of the upstream as JSON for the client; of one that is no JSON nothing is given. */
-export type ErrorEvent = (upstream: Readonly<Record<string, unknown>>) => string
+/** An error of the upstream in the common shape; of one that is no JSON nothing is given. */
+export type CleanError = (upstream: Json) => Json
 
 /** What one piece of a stream comes to. */
 export type Reading = {
@@ -25,11 +25,12 @@ export type Reading = {
 }
 
 /**
- * Reads an OpenAI-compatible event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html)
- * on the side, while its events pass, each when it is whole. What comes out, `pass` and `end` put
- * together, is what went in, byte for byte, but for two things. With `hideUsage`, the extra chunk
- * that carries only the usage is kept back, because the client did not ask for it. And an error
- * that the upstream sends is given as `errorEvent` words it: it may name the operator's account.
+ * Reads an event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html) on the
+ * side, in the way of its `wire`, while its events pass, each when it is whole. What comes out,
+ * `pass` and `end` put together, is what went in, byte for byte, but for two things. With
+ * `hideUsage`, the extra chunk that carries only the usage is kept back, because the client did not
+ * ask for it. And an error that the upstream sends is given as `cleanError` words it: it may name
+ * the operator's account.
  *
  * Bytes are looked at as Latin-1 text: one character a byte, so that a place in the text is a
  * place in the bytes. Chunks are not parsed as they pass; what was delivered is worked out only
@@ -38,12 +39,15 @@ export type Reading = {
 export class ChunkReader {
   readonly #hideUsage: boolean
   readonly #learnsFrame: boolean
-  readonly #errorEvent: ErrorEvent
-  /** The first chunk that was JSON, without what is particular to it. */
-  #frame: Readonly<Record<string, unknown>> | null = null
+  readonly #wire: StreamWire
+  readonly #cleanError: CleanError
+  /** What the first event that says so says of the whole answer. */
+  #frame: Json | null = null
+  #count = 0
   /** The event that is not yet whole. */
   #open: Uint8Array = NOTHING
   #usage: Usage | null = null
+  #service: string | null = null
   #ended = false
   #undigested: string[] = []
   #undigestedChars = 0
@@ -57,13 +61,15 @@ export class ChunkReader {
 
   /** With `learnsFrame` it soon knows what of a chunk is not text, as `couldPass` needs. */
   constructor(options: {
+    readonly wire: StreamWire
     readonly hideUsage: boolean
     readonly learnsFrame?: boolean
-    readonly errorEvent: ErrorEvent
+    readonly cleanError: CleanError
   }) {
+    this.#wire = options.wire
     this.#hideUsage = options.hideUsage
     this.#learnsFrame = options.learnsFrame === true
-    this.#errorEvent = options.errorEvent
+    this.#cleanError = options.cleanError
   }
 
   read(piece: Uint8Array): Reading {
@@ -77,7 +83,8 @@ export class ChunkReader {
       const by = this.#readEvent(text.slice(from, to))
       if (this.#ended) {
         this.#open = NOTHING
-        return { pass: changed(bytes.subarray(0, from), changes), end: bytes.subarray(from) }
+        const end = by === null ? bytes.subarray(from) : concat([by, bytes.subarray(to)])
+        return { pass: changed(bytes.subarray(0, from), changes), end }
       }
       if (by !== null) changes.push({ from, to, by })
       from = to
@@ -98,6 +105,11 @@ export class ChunkReader {
   /** The usage that the upstream reported, or null if it did not (yet). */
   usage(): Usage | null {
     return this.#usage
+  }
+
+  /** The service tier that the upstream made the answer in, or null if it did not say (yet). */
+  service(): string | null {
+    return this.#service
   }
 
   /** Whether the upstream said that the answer is complete. */
@@ -124,10 +136,10 @@ export class ChunkReader {
     return known + Math.max(0, unread - chunks.length * this.#frameBytes) > bytes
   }
 
-  /** What every chunk of the stream has: its id, model and so on, for a chunk of our own. */
-  frame(): Readonly<Record<string, unknown>> {
+  /** The end of an answer that is cut off here, as its provider would end it at its cap. */
+  endAtCap(usage: Usage | null): Uint8Array {
     this.#digest()
-    return this.#frame ?? {}
+    return Buffer.from(this.#wire.endAtCap({ frame: this.#frame ?? {}, usage, count: this.#count }))
   }
 
   /** The message of an error that the upstream sent inside the stream, or null. */
@@ -137,22 +149,21 @@ export class ChunkReader {
   }
 
   /** What the client gets in its place; null: the event as it is. */
-  #readEvent(event: string): Uint8Array | null {
-    const data = dataOf(event)
+  #readEvent(text: string): Uint8Array | null {
+    const data = dataOf(text)
     if (data === '') return null
     if (data === '[DONE]') {
       this.#ended = true
       return null
     }
-    const mayBeError = isNamedError(event) || hasError(data)
-    const json = mayBeError || hasUsage(data) ? parse(data) : null
-    const usage = usageFromOpenAI(json?.['usage'])
-    if (usage !== null) this.#usage = usage
-    const isError = mayBeError && (isNamedError(event) || isErrorIn(json))
-    const choices = json?.['choices']
-    if (hasUsage(data) && !isError && Array.isArray(choices) && choices.length === 0) {
-      return this.#hideUsage ? NOTHING : null
-    }
+    this.#count++
+    const event = { text, data }
+    const json = this.#wire.mayTell(event) ? parse(data) : undefined
+    const told = json === undefined ? {} : this.#wire.tell(json, event)
+    this.#usage = told.usage ?? this.#usage
+    this.#service = told.service ?? this.#service
+    this.#ended = told.ends === true
+    if (told.isUsageAlone === true) return this.#hideUsage ? NOTHING : null
     this.#undigested.push(data)
     this.#undigestedChars += data.length
     const frame = Number.isFinite(this.#frameBytes) ? this.#frameBytes : 0
@@ -160,7 +171,8 @@ export class ChunkReader {
     // The role, and the first words: from these on it is known what of a chunk is frame.
     if (this.#learnsFrame && frame === 0 && this.#undigested.length > 1) this.#digest()
     if (this.#undigestedChars > UNDIGESTED_CHARS_MAX) this.#digest()
-    return isError ? Buffer.from(`data: ${this.#errorEvent(json ?? {})}\n\n`) : null
+    if (told.isError !== true) return null
+    return Buffer.from(this.#wire.errorEvent(this.#cleanError(json ?? {}), json ?? null))
   }
 
   #digest() {
@@ -168,16 +180,13 @@ export class ChunkReader {
     for (const data of this.#undigested) {
       const json = parse(data)
       if (json === null) continue
-      if (this.#frame === null) {
-        const { choices, usage, obfuscation, ...frame } = json
-        this.#frame = frame
-      }
-      const text = deliveredText(json)
+      this.#frame ??= this.#wire.frameOf(json)
+      const text = this.#wire.textOf(json)
       parts.push(text)
       const bytes = Buffer.byteLength(text)
       this.#deliveredBytes += bytes
       if (bytes > 0) this.#frameBytes = Math.min(this.#frameBytes, data.length - bytes)
-      this.#error ??= errorMessage(json)
+      this.#error ??= this.#wire.errorOf(json)
     }
     this.#delivered += parts.join('')
     this.#undigested = []
@@ -229,29 +238,11 @@ function dataOf(event: string): string {
   return data
 }
 
-/** Whether a chunk has a usage that is not null; text that quotes one has its quotes escaped. */
-function hasUsage(data: string): boolean {
-  const at = data.indexOf('"usage"')
-  return at !== -1 && /^\s*:\s*\{/.test(data.slice(at + 7, at + 32))
-}
-
-/** The same for an error, which may yet be one of a part of the answer. */
-const hasError = (data: string): boolean =>
-  data.includes('"error"') && /"error"\s*:\s*[{"[]/.test(data)
-
-/** Whether the event's own name is `error`, whatever it says then; names come before data. */
-const isNamedError = (event: string): boolean =>
-  !event.startsWith('data:') && /^event: ?error\b/m.test(event)
-
-/** Of what has an error somewhere; Gemini sends its own in a list. */
-const isErrorIn = (json: Readonly<Record<string, unknown>> | null): boolean =>
-  json === null || Array.isArray(json) || errorMessage(json) !== null
-
 /** A chunk's JSON object, from Latin-1 text back to what it says; null if it is none. */
-function parse(data: string): Record<string, unknown> | null {
+function parse(data: string): Json | null {
   try {
     const json: unknown = JSON.parse(Buffer.from(data, 'latin1').toString('utf8'))
-    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : null
+    return typeof json === 'object' && json !== null ? (json as Json) : null
   } catch {
     return null
   }

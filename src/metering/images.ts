@@ -1,4 +1,4 @@
-type Json = Readonly<Record<string, unknown>>
+import type { Json } from './wire.ts'
 
 /**
  * The most tokens that one image can be, by family, at the largest size that is looked at. By
@@ -21,24 +21,32 @@ const OTHERWISE = 4_096
 export const imageTokensMax = (model: string): number =>
   BY_FAMILY.find(([family]) => family.test(model))?.[1] ?? OTHERWISE
 
-/** The images that a call's messages show, by address or in themselves. */
+/** The images that a call shows, by address or in themselves. */
 export const imageCount = (body: Json): number =>
   partsOf(body, ['image_url', 'input_image', 'image'])
 
+/** Whether pictures are asked for. */
+export const hasImages = (body: Json): boolean => asksFor(body, 'image')
+
 /** Whether sound goes in or out: its tokens have prices of their own. */
 export const hasAudio = (body: Json): boolean =>
-  partsOf(body, ['input_audio']) > 0 ||
-  body['audio'] !== undefined ||
-  (Array.isArray(body['modalities']) && body['modalities'].includes('audio'))
+  partsOf(body, ['input_audio']) > 0 || body['audio'] !== undefined || asksFor(body, 'audio')
 
-function partsOf(body: Json, types: readonly string[]): number {
-  if (!Array.isArray(body['messages'])) return 0
+const asksFor = (body: Json, modality: string): boolean =>
+  Array.isArray(body['modalities']) && body['modalities'].includes(modality)
+
+/** Parts of messages, of the items of a response's input, and of what is in these. */
+const partsOf = (body: Json, types: readonly string[]): number =>
+  countIn(body['messages'], types) + countIn(body['input'], types)
+
+function countIn(list: unknown, types: readonly string[]): number {
+  if (!Array.isArray(list)) return 0
   let parts = 0
-  for (const message of body['messages']) {
-    const content = (message as Json | null)?.['content']
-    if (!Array.isArray(content)) continue
-    for (const part of content)
-      if (types.includes((part as Json | null)?.['type'] as string)) parts++
+  for (const item of list) {
+    if (typeof item !== 'object' || item === null) continue
+    const { type, content, output } = item as Json
+    if (types.includes(type as string)) parts++
+    parts += countIn(content, types) + countIn(output, types)
   }
   return parts
 }

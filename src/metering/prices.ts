@@ -1,45 +1,60 @@
 import type { ModelPrice } from '@pydantic/genai-prices'
 import { type Nanos, nanos } from '../ledger/money.ts'
 import { shiftDecimal } from './decimal.ts'
-import type { Price, Rates } from './price.ts'
+import { type Price, type Rates, ratesWith, type Service, type ServicePrices } from './price.ts'
 import { publishedPrices } from './published.ts'
-import { KINDS, type Kind } from './usage.ts'
+import { TOKEN_KINDS, type TokenKind } from './usage.ts'
 
 /** A price in a config that is not right: a sentence for the operator, and the key at fault. */
 export type PriceProblem = { readonly problem: string; readonly key: string }
 
 /** Dollars for one token, in LiteLLM's names (https://docs.litellm.ai/docs/proxy/custom_pricing). */
-export const CONFIG_KEYS: Readonly<Record<Kind, string>> = {
+export const CONFIG_KEYS: Readonly<Record<TokenKind, string>> = {
   input: 'input_cost_per_token',
   cachedInput: 'cache_read_input_token_cost',
   cacheWrite: 'cache_creation_input_token_cost',
+  cacheWriteHour: 'cache_creation_input_token_cost_above_1hr',
   inputAudio: 'input_cost_per_audio_token',
+  inputImage: 'input_cost_per_image_token',
   output: 'output_cost_per_token',
   reasoning: 'output_cost_per_reasoning_token',
   outputAudio: 'output_cost_per_audio_token',
+  outputImage: 'output_cost_per_image_token',
 }
 
 /** Kinds that have prices for long prompts, and where those begin, in thousands of tokens. */
-const TIERED_KINDS = ['input', 'cachedInput', 'cacheWrite', 'output'] as const
+const TIERED_KINDS = ['input', 'cachedInput', 'cacheWrite', 'cacheWriteHour', 'output'] as const
 const TIER_THOUSANDS = [128, 200, 256, 272, 512] as const
 
-const tierKey = (kind: Kind, thousands: number) => `${CONFIG_KEYS[kind]}_above_${thousands}k_tokens`
+/** How LiteLLM's keys of a service tier end. */
+const SERVICE_ENDS: Readonly<Record<Service, string>> = {
+  flex: '_flex',
+  priority: '_priority',
+  batch: '_batches',
+}
 
-/** Every key of `litellm_params` that `priceFromConfig` reads. */
-export const PRICE_KEYS: readonly string[] = [
-  ...KINDS.map((kind) => CONFIG_KEYS[kind]),
-  ...TIER_THOUSANDS.flatMap((thousands) => TIERED_KINDS.map((kind) => tierKey(kind, thousands))),
-]
+/** The key of a kind: for a long prompt, from so many thousands of tokens, or for any. */
+const keyOf = (kind: TokenKind, above: number | null, end: string): string =>
+  `${CONFIG_KEYS[kind]}${above === null ? '' : `_above_${above}k_tokens`}${end}`
+
+/** Every key of `litellm_params` that `pricesFromConfig` reads. */
+export const PRICE_KEYS: readonly string[] = ['', ...Object.values(SERVICE_ENDS)].flatMap((end) => [
+  ...TOKEN_KINDS.map((kind) => keyOf(kind, null, end)),
+  ...TIER_THOUSANDS.flatMap((above) => TIERED_KINDS.map((kind) => keyOf(kind, above, end))),
+])
 
 /** Dollars for a million tokens, in the names of `@pydantic/genai-prices`. */
-const PUBLISHED_KEYS: Readonly<Record<Kind, string>> = {
+const PUBLISHED_KEYS: Readonly<Record<TokenKind, string>> = {
   input: 'input_mtok',
   cachedInput: 'cache_read_mtok',
   cacheWrite: 'cache_write_mtok',
+  cacheWriteHour: 'cache_write_1h_mtok',
   inputAudio: 'input_audio_mtok',
+  inputImage: 'input_image_mtok',
   output: 'output_mtok',
   reasoning: 'output_reasoning_mtok',
   outputAudio: 'output_audio_mtok',
+  outputImage: 'output_image_mtok',
 }
 
 /**
@@ -59,9 +74,17 @@ const NOT_FOR_TOKENS = [
 /** Models of sound; the data has some without its price, which is many times that of text. */
 const AUDIO_MODEL = /-audio|realtime/
 
+/** Free of charge by OpenAI's word (https://platform.openai.com/docs/guides/moderation). */
+const MODERATION_MODEL = /^(omni|text)-moderation-/
+const FREE_PRICE: Price = {
+  rates: ratesWith({ input: nanos(0), output: nanos(0) }),
+  tiers: [],
+  source: 'openai: free of charge',
+}
+
 /** The simulated upstream's: made up, so that a first call shows what a call costs. */
 const DEMO_PRICE: Price = {
-  rates: completed({ input: nanos(3_000_000_000), output: nanos(15_000_000_000) }),
+  rates: ratesWith({ input: nanos(3_000_000_000), output: nanos(15_000_000_000) }),
   tiers: [],
   source: 'demo',
 }
@@ -75,16 +98,20 @@ export function ratePerMillion(dollarsPerToken: number | string): Nanos | null {
   return rate === null ? null : nanos(rate)
 }
 
+/** What a config says of a model's prices. */
+export type ConfigPrices = { readonly price: Price; readonly services: ServicePrices }
+
 /**
- * The price that a config gives under LiteLLM's keys, or null when it has none of them. A kind
- * without a price of its own costs what plain input or output costs.
+ * The prices that a config gives under LiteLLM's keys, or null when it has none of them. A kind
+ * without a price of its own costs what plain input or output costs; in a service tier, what it
+ * costs otherwise.
  *
  * Input and output must both be there, unlike in LiteLLM, where the one that is missing costs
  * nothing: here nothing is free unless somebody wrote a 0.
  */
-export function priceFromConfig(
+export function pricesFromConfig(
   params: Readonly<Record<string, unknown>>,
-): Price | PriceProblem | null {
+): ConfigPrices | PriceProblem | null {
   const rateByKey = new Map<string, Nanos>()
   for (const key of PRICE_KEYS) {
     const value = params[key] ?? null
@@ -98,14 +125,24 @@ export function priceFromConfig(
   for (const key of [CONFIG_KEYS.input, CONFIG_KEYS.output]) {
     if (!rateByKey.has(key)) return { problem: notThere(key), key }
   }
-  const rates = completed(ratesBy((kind) => rateByKey.get(CONFIG_KEYS[kind])))
-  const tiers = TIER_THOUSANDS.flatMap((thousands) => {
-    const inTier = (kind: Kind) => rateByKey.get(tierKey(kind, thousands))
-    if (!KINDS.some((kind) => inTier(kind) !== undefined)) return []
-    const own = ratesBy((kind) => inTier(kind) ?? rateByKey.get(CONFIG_KEYS[kind]))
-    return [{ inputTokensAbove: thousands * 1000, rates: completed(own) }]
+  const services: Partial<Record<Service, Price>> = {}
+  for (const [service, end] of Object.entries(SERVICE_ENDS)) {
+    if (![...rateByKey.keys()].some((key) => key.endsWith(end))) continue
+    services[service as Service] = priceByKeys(rateByKey, end)
+  }
+  return { price: priceByKeys(rateByKey, ''), services }
+}
+
+function priceByKeys(rateByKey: ReadonlyMap<string, Nanos>, end: string): Price {
+  const rateOf = (kind: TokenKind, above: number | null) =>
+    rateByKey.get(keyOf(kind, above, end)) ?? rateByKey.get(keyOf(kind, above, ''))
+  const rates = ratesWith(plainOf(ratesBy((kind) => rateOf(kind, null))))
+  const tiers = TIER_THOUSANDS.flatMap((above) => {
+    if (!TIERED_KINDS.some((kind) => rateOf(kind, above) !== undefined)) return []
+    const own = ratesBy((kind) => rateOf(kind, above) ?? rateOf(kind, null))
+    return [{ inputTokensAbove: above * 1000, rates: ratesWith(plainOf(own)) }]
   })
-  return { rates, tiers, source: 'config' }
+  return { rates, tiers, source: end === '' ? 'config' : `config, ${end.slice(1)}` }
 }
 
 /**
@@ -121,6 +158,7 @@ export function builtInPrice(
   at: number | null = null,
 ): Price | null {
   if (provider === 'demo') return DEMO_PRICE
+  if (provider === 'openai' && MODERATION_MODEL.test(model)) return FREE_PRICE
   const published = publishedPrices({ provider, model }, at)
   if (published === null) return null
   const { name, prices } = published
@@ -143,7 +181,7 @@ function publishedRates(prices: ModelPrice, inputTokensAbove: number): Rates | n
     return rateOf(tiers.findLast(({ start }) => start <= inputTokensAbove)?.price ?? price.base)
   })
   const { input } = own
-  return input === undefined ? null : completed({ output: input, ...own, input })
+  return input === undefined ? null : ratesWith({ output: input, ...own, input })
 }
 
 /** To the nearest nano-dollar: a few prices of the data are thirds that were divided in floats. */
@@ -154,37 +192,29 @@ function rateOf(dollarsPerMillion: number | undefined): Nanos | undefined {
 }
 
 function tierStarts(prices: ModelPrice): number[] {
-  const starts = KINDS.flatMap((kind) => {
+  const starts = TOKEN_KINDS.flatMap((kind) => {
     const price = prices[PUBLISHED_KEYS[kind]]
     return typeof price === 'object' ? price.tiers.map(({ start }) => start) : []
   })
   return [...new Set(starts)].sort((a, b) => a - b)
 }
 
-type OwnRates = Partial<Record<Kind, Nanos>>
+type OwnRates = Partial<Record<TokenKind, Nanos>>
 
 /** The rates that `rateOfKind` knows. */
-function ratesBy(rateOfKind: (kind: Kind) => Nanos | undefined): OwnRates {
+function ratesBy(rateOfKind: (kind: TokenKind) => Nanos | undefined): OwnRates {
   const rates: OwnRates = {}
-  for (const kind of KINDS) {
+  for (const kind of TOKEN_KINDS) {
     const rate = rateOfKind(kind)
     if (rate !== undefined) rates[kind] = rate
   }
   return rates
 }
 
-/** A rate for every kind: those without one cost what plain input or output costs. */
-function completed({ input, output, ...own }: OwnRates): Rates {
+/** The same, where it is known that the two plain ones are there. */
+function plainOf({ input, output, ...own }: OwnRates): OwnRates & Pick<Rates, 'input' | 'output'> {
   if (input === undefined || output === undefined) throw new RangeError('no plain rate')
-  return {
-    input,
-    cachedInput: own.cachedInput ?? input,
-    cacheWrite: own.cacheWrite ?? input,
-    inputAudio: own.inputAudio ?? input,
-    output,
-    reasoning: own.reasoning ?? output,
-    outputAudio: own.outputAudio ?? output,
-  }
+  return { ...own, input, output }
 }
 
 function notAPrice(key: string, value: unknown): string {

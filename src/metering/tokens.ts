@@ -1,9 +1,8 @@
 import { splitLongRuns } from './runs.ts'
+import type { Json } from './wire.ts'
 
 /** Counts the tokens of a text. May take time that is quadratic in a run without a break. */
 export type Encode = (text: string) => number
-
-type Json = Readonly<Record<string, unknown>>
 
 /** What a text comes to. */
 type Count = (text: string) => number
@@ -50,8 +49,9 @@ export type PromptTexts = { readonly texts: readonly string[]; readonly besides:
 
 /**
  * What is to be counted of what a call asks, for upstreams that do not say: `messages` of a chat,
- * `prompt` of a completion, `input` of embeddings. Close to what is billed for plain text; tools
- * and schemas are counted as the JSON they are sent as, a little more than the models are shown.
+ * `prompt` of a completion, `input` of embeddings, `input` and `instructions` of a response. Close
+ * to what is billed for plain text; tools and schemas are counted as the JSON they are sent as, a
+ * little more than the models are shown.
  */
 export function promptTexts(body: Json): PromptTexts {
   const texts: string[] = []
@@ -68,22 +68,36 @@ function tokensOf(body: Json, count: Count): number {
     tokens += TOKENS_TO_PRIME_ANSWER
     for (const message of body['messages']) tokens += countMessage(objectOf(message), count)
   }
-  const { json_schema: schema } = objectOf(body['response_format'])
-  for (const given of [body['tools'], body['functions'], schema]) {
+  tokens += countTexts([body['instructions']], count)
+  const { json_schema: ofChat } = objectOf(body['response_format'])
+  const { schema: ofResponse } = objectOf(objectOf(body['text'])['format'])
+  for (const given of [body['tools'], body['functions'], ofChat, ofResponse]) {
     if (typeof given === 'object' && given !== null) tokens += count(JSON.stringify(given))
   }
   return tokens
 }
 
-/** A text, tokens by number, or a list of either. */
+/** A text, tokens by number, an item of a response, or a list of any of them. */
 function countInput(input: unknown, count: Count): number {
   if (typeof input === 'string') return count(input)
   if (typeof input === 'number') return 1
-  if (!Array.isArray(input)) return 0
+  if (!Array.isArray(input)) return countItem(objectOf(input), count)
   let tokens = 0
   for (const part of input) {
     const isTokens = Array.isArray(part)
     tokens += isTokens ? part.length : countInput(part, count)
+  }
+  return tokens
+}
+
+/** A message, a call of a tool or what came of it, as `/responses` takes them. */
+function countItem(item: Json, count: Count): number {
+  const { role, name, arguments: given, content, output } = item
+  let tokens = role === undefined ? 0 : TOKENS_PER_MESSAGE
+  tokens += countTexts([role, name, given, content, output], count)
+  for (const parts of [content, output]) {
+    if (!Array.isArray(parts)) continue
+    for (const part of parts) tokens += countPart(objectOf(part), count)
   }
   return tokens
 }
@@ -107,13 +121,13 @@ function countMessage(message: Json, count: Count): number {
 function countPart(part: Json, count: Count): number {
   const text = countTexts([part['text'], part['refusal']], count)
   if (part['image_url'] !== undefined) {
-    const isLow = objectOf(part['image_url'])['detail'] === 'low'
+    const isLow = (objectOf(part['image_url'])['detail'] ?? part['detail']) === 'low'
     return text + TOKENS_PER_IMAGE + (isLow ? 0 : TILES_MAX * TOKENS_PER_TILE)
   }
   const sound = objectOf(part['input_audio'])
   const bytesPerToken = sound['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN
   const soundTokens = Math.ceil(bytesOf(sound['data']) / bytesPerToken)
-  const fileBytes = bytesOf(objectOf(part['file'])['file_data'])
+  const fileBytes = bytesOf(objectOf(part['file'] ?? part)['file_data'])
   return text + soundTokens + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
 }
 

@@ -1,44 +1,80 @@
-/**
- * Every kind of token that has a price of its own. The kinds are disjoint: a token is counted under
- * exactly one of them, so that usage times price is a plain sum and nothing is billed twice.
- */
-export const KINDS = [
+import type { Json } from './wire.ts'
+
+/** Kinds of tokens that are read. */
+const INPUT_KINDS = [
   'input',
   'cachedInput',
+  /** Written to a cache that lasts five minutes, or as long as the provider says. */
   'cacheWrite',
+  /** Written to a cache that lasts an hour, which Anthropic has a price of its own for. */
+  'cacheWriteHour',
   'inputAudio',
-  'output',
-  'reasoning',
-  'outputAudio',
+  'inputImage',
 ] as const
+
+/** Kinds of tokens that are written. */
+const OUTPUT_KINDS = ['output', 'reasoning', 'outputAudio', 'outputImage'] as const
+
+/** What some models are billed by in place of tokens. */
+const OTHER_KINDS = [
+  /** Whole pictures. */
+  'images',
+  /** Milliseconds of sound. */
+  'audioMs',
+  /** Unicode characters of text. */
+  'characters',
+] as const
+
+/**
+ * Everything that has a price of its own. The kinds are disjoint: a token is counted under exactly
+ * one of them, so that usage times price is a plain sum and nothing is billed twice.
+ */
+export const KINDS = [...INPUT_KINDS, ...OUTPUT_KINDS, ...OTHER_KINDS] as const
 
 export type Kind = (typeof KINDS)[number]
 
-/** Tokens of one call by kind, each a whole number from 0. */
+/** What is not counted in tokens; most models have no price for it. */
+export type OtherKind = (typeof OTHER_KINDS)[number]
+export type TokenKind = Exclude<Kind, OtherKind>
+
+export const TOKEN_KINDS: readonly TokenKind[] = [...INPUT_KINDS, ...OUTPUT_KINDS]
+
+export const isOutputKind = (kind: Kind): boolean =>
+  (OUTPUT_KINDS as readonly Kind[]).includes(kind)
+
+/** What one call used, by kind: tokens, or the unit of the kind; each a whole number from 0. */
 export type Usage = Readonly<Record<Kind, number>>
 
 export const NO_USAGE: Usage = {
   input: 0,
   cachedInput: 0,
   cacheWrite: 0,
+  cacheWriteHour: 0,
   inputAudio: 0,
+  inputImage: 0,
   output: 0,
   reasoning: 0,
   outputAudio: 0,
+  outputImage: 0,
+  images: 0,
+  audioMs: 0,
+  characters: 0,
 }
 
 /** Everything that was read: what OpenAI calls `prompt_tokens`. */
-export const inputTokens = (usage: Usage): number =>
-  usage.input + usage.cachedInput + usage.cacheWrite + usage.inputAudio
+export const inputTokens = (usage: Usage): number => sumOf(usage, INPUT_KINDS)
 
 /** Everything that was written: what OpenAI calls `completion_tokens`. */
-export const outputTokens = (usage: Usage): number =>
-  usage.output + usage.reasoning + usage.outputAudio
+export const outputTokens = (usage: Usage): number => sumOf(usage, OUTPUT_KINDS)
+
+function sumOf(usage: Usage, kinds: readonly Kind[]): number {
+  let sum = 0
+  for (const kind of kinds) sum += usage[kind]
+  return sum
+}
 
 /** No model reads or writes as much in one call: a count above it is a fault, not a count. */
 const TOKENS_MAX = 1_000_000_000
-
-type Json = Readonly<Record<string, unknown>>
 
 /**
  * The `usage` of an OpenAI-compatible answer, by kind
@@ -63,8 +99,9 @@ export function usageFromOpenAI(json: unknown): Usage | null {
 
   const read = readInAll({ prompt, completion, total }, { ...input, reasoning: output.reasoning })
   const cachedInput = Math.min(input.cached, read)
-  const cacheWrite = Math.min(input.cacheWrite, read - cachedInput)
-  const inputAudio = Math.min(input.audio, read - cachedInput - cacheWrite)
+  const cacheWrites = Math.min(input.cacheWrite, read - cachedInput)
+  const cacheWriteHour = Math.min(input.cacheWriteHour, cacheWrites)
+  const inputAudio = Math.min(input.audio, read - cachedInput - cacheWrites)
 
   // xAI has reasoning beside `completion_tokens` (https://docs.x.ai/docs/key-information/consumption-and-rate-limits),
   // Gemini's OpenAI face does not name it at all: in both it is what the total has over and above.
@@ -72,9 +109,11 @@ export function usageFromOpenAI(json: unknown): Usage | null {
   const reasoning = Math.min(Math.max(output.reasoning, written - completion), written)
   const outputAudio = Math.min(output.audio, written - reasoning)
   return {
-    input: read - cachedInput - cacheWrite - inputAudio,
+    ...NO_USAGE,
+    input: read - cachedInput - cacheWrites - inputAudio,
     cachedInput,
-    cacheWrite,
+    cacheWrite: cacheWrites - cacheWriteHour,
+    cacheWriteHour,
     inputAudio,
     output: written - reasoning - outputAudio,
     reasoning,
@@ -82,9 +121,27 @@ export function usageFromOpenAI(json: unknown): Usage | null {
   }
 }
 
+/**
+ * The `usage` of an answer of `/responses`, or null as above. The same counts under other names
+ * (https://platform.openai.com/docs/api-reference/responses/object).
+ */
+export function usageFromResponses(json: unknown): Usage | null {
+  const fields = objectOf(json)
+  return usageFromOpenAI({
+    prompt_tokens: fields['input_tokens'],
+    prompt_tokens_details: fields['input_tokens_details'],
+    completion_tokens: fields['output_tokens'],
+    completion_tokens_details: fields['output_tokens_details'],
+    total_tokens: fields['total_tokens'],
+  })
+}
+
 type InputParts = {
   readonly cached: number
+  /** For however long. */
   readonly cacheWrite: number
+  /** Of these, for an hour. */
+  readonly cacheWriteHour: number
   readonly audio: number
   /** The cache counts that came under Anthropic's names, which may stand beside `prompt_tokens`. */
   readonly anthropic: { readonly cached: number; readonly cacheWrite: number }
@@ -94,7 +151,8 @@ type InputParts = {
  * Names of the same thing: `prompt_cache_hit_tokens` is DeepSeek's
  * (https://api-docs.deepseek.com/guides/kv_cache), a `cached_tokens` outside of the details is
  * Moonshot's, `cache_write_tokens` is OpenAI's and OpenRouter's, `cache_creation_tokens` LiteLLM's,
- * `cache_creation_input_tokens` in the details Alibaba's.
+ * `cache_creation_input_tokens` in the details Alibaba's. How much of it was written for an hour is
+ * in Anthropic's own `cache_creation`, and in LiteLLM's `cache_creation_token_details`.
  */
 function inputParts(fields: Json): InputParts | null {
   const details = objectOf(fields['prompt_tokens_details'])
@@ -112,11 +170,15 @@ function inputParts(fields: Json): InputParts | null {
       details['cache_creation_input_tokens'] ??
       anthropicWrite,
   )
+  const byTime = objectOf(details['cache_creation_token_details'] ?? fields['cache_creation'])
+  const cacheWriteHour = countOf(byTime['ephemeral_1h_input_tokens'] ?? 0)
   const audio = countOf(details['audio_tokens'] ?? 0)
   if (anthropicCached === null || anthropicWrite === null) return null
-  if (cached === null || cacheWrite === null || audio === null) return null
+  if (cached === null || cacheWrite === null || cacheWriteHour === null || audio === null) {
+    return null
+  }
   const anthropic = { cached: anthropicCached, cacheWrite: anthropicWrite }
-  return { cached, cacheWrite, audio, anthropic }
+  return { cached, cacheWrite, cacheWriteHour, audio, anthropic }
 }
 
 function outputParts(fields: Json): { reasoning: number; audio: number } | null {

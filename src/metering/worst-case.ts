@@ -1,8 +1,14 @@
 import { type Nanos, nanos } from '../ledger/money.ts'
 import type { Price, Rates } from './price.ts'
+import type { OtherKind, TokenKind } from './usage.ts'
 
 /** What a million tokens cost at worst: the dearest kind that each could turn out to be. */
-export type WorstRates = { readonly input: Nanos; readonly output: Nanos }
+export type WorstRates = {
+  readonly input: Nanos
+  readonly output: Nanos
+  /** What the call costs besides its tokens: pictures, sound, characters. */
+  readonly besides: Nanos
+}
 
 /** What a call may come to, before anybody has answered. */
 export type Demand = {
@@ -45,29 +51,56 @@ export type Size = {
 
 const TOKENS_PER_RATE = 1_000_000n
 
-/**
- * The dearest rates that a call of so much input can be charged at. A prompt can be written to a
- * cache, which costs more than to read it, and an answer can be thought or spoken; whether sound
- * is in the call is known before (`hasAudio`).
- */
-export function worstRates(
-  price: Price,
-  call: { readonly inputTokens: number; readonly hasAudio: boolean },
-): WorstRates {
-  const reached = price.tiers
-    .filter(({ inputTokensAbove }) => call.inputTokens > inputTokensAbove)
-    .map(({ rates }) => rates)
-  const all = [price.rates, ...reached]
-  const dearest = (kinds: readonly (keyof Rates)[]) =>
-    nanos(Math.max(...all.flatMap((rates) => kinds.map((kind) => rates[kind]))))
-  return {
-    input: dearest(['input', 'cachedInput', 'cacheWrite', ...(call.hasAudio ? AUDIO_IN : [])]),
-    output: dearest(['output', 'reasoning', ...(call.hasAudio ? AUDIO_OUT : [])]),
-  }
+/** What of a call decides which kinds of tokens it can have; the rest it can always have. */
+export type Ingredients = {
+  /** Goes in or comes out. */
+  readonly hasAudio: boolean
+  /** Is shown, or asked for. */
+  readonly hasImages: boolean
+  /** The prompt may be written to a cache for an hour. */
+  readonly hasHourCache: boolean
+  /** What is not counted in tokens: no more than so many of each kind. */
+  readonly units: Readonly<Partial<Record<OtherKind, number>>>
 }
 
-const AUDIO_IN = ['inputAudio'] as const
-const AUDIO_OUT = ['outputAudio'] as const
+/**
+ * The dearest rates that a call of so much input can be charged at, at any of the prices that may
+ * apply. A prompt can be written to a cache, which costs more than to read it, and an answer can be
+ * thought, spoken or drawn.
+ */
+export function worstRates(
+  prices: readonly Price[],
+  call: Ingredients & { readonly inputTokens: number },
+): WorstRates {
+  const all: Rates[] = []
+  for (const { rates, tiers } of prices) {
+    all.push(rates)
+    for (const tier of tiers) if (call.inputTokens > tier.inputTokensAbove) all.push(tier.rates)
+  }
+  const input: TokenKind[] = ['input', 'cachedInput', 'cacheWrite']
+  const output: TokenKind[] = ['output', 'reasoning']
+  if (call.hasHourCache) input.push('cacheWriteHour')
+  if (call.hasAudio) input.push('inputAudio')
+  if (call.hasAudio) output.push('outputAudio')
+  if (call.hasImages) input.push('inputImage')
+  if (call.hasImages) output.push('outputImage')
+  const besides = Math.max(...all.map((rates) => costOfUnits(call.units, rates)))
+  return { input: dearest(all, input), output: dearest(all, output), besides: nanos(besides) }
+}
+
+function costOfUnits(units: Ingredients['units'], rates: Rates): number {
+  let total = 0
+  for (const [kind, count] of Object.entries(units)) {
+    total += count * (rates[kind as OtherKind] ?? 0)
+  }
+  return Math.min(Math.ceil(total / Number(TOKENS_PER_RATE)), Number.MAX_SAFE_INTEGER)
+}
+
+function dearest(all: readonly Rates[], kinds: readonly TokenKind[]): Nanos {
+  let most = 0
+  for (const rates of all) for (const kind of kinds) most = Math.max(most, rates[kind])
+  return nanos(most)
+}
 
 /** The cost of so many tokens at worst, rounded up as a cost is. */
 export function worstCase(
@@ -76,10 +109,12 @@ export function worstCase(
 ): Nanos {
   if (rates === null) return nanos(0)
   const total = tokens.input * rates.input + tokens.output * rates.output
-  if (total <= Number.MAX_SAFE_INTEGER) return nanos(Math.ceil(total / Number(TOKENS_PER_RATE)))
+  if (total <= Number.MAX_SAFE_INTEGER && rates.besides === 0) {
+    return nanos(Math.ceil(total / Number(TOKENS_PER_RATE)))
+  }
   const exact =
     BigInt(tokens.input) * BigInt(rates.input) + BigInt(tokens.output) * BigInt(rates.output)
-  const cost = (exact + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE
+  const cost = (exact + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE + BigInt(rates.besides)
   // More than money can be is more than any budget is.
   return nanos(cost > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(cost))
 }
@@ -91,7 +126,8 @@ export function outputWithin(
 ): number {
   const { inputTokens, rates } = call
   if (rates === null) return Number.MAX_SAFE_INTEGER
-  const left = BigInt(room) * TOKENS_PER_RATE - BigInt(inputTokens) * BigInt(rates.input)
+  const forTokens = BigInt(room) - BigInt(rates.besides)
+  const left = forTokens * TOKENS_PER_RATE - BigInt(inputTokens) * BigInt(rates.input)
   if (left < 0n) return -1
   if (rates.output === 0) return Number.MAX_SAFE_INTEGER
   const tokens = left / BigInt(rates.output)

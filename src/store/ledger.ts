@@ -1,5 +1,5 @@
 import type { Nanos } from '../ledger/money.ts'
-import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
+import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
 
@@ -33,10 +33,27 @@ export type LedgerSums = {
   spentBetween(id: number, since: number, until: number): Nanos
 }
 
+/** In the order in which `book` gives them. */
+const COLUMNS = [
+  'id',
+  'tab',
+  'customer_id',
+  'model',
+  'deployment',
+  'outcome',
+  'usage_source',
+  'price_id',
+  'cost',
+  'charge',
+  'started_at',
+  'settled_at',
+  'key_id',
+  ...KINDS.map(snakeCase),
+]
+
 export function ledgerTable(database: Database): LedgerTable {
-  const insert = database.prepare(
-    `INSERT INTO ledger VALUES (${Array.from({ length: 20 }, (_, i) => `?${i + 1}`).join(', ')})`,
-  )
+  const places = COLUMNS.map((_, index) => `?${index + 1}`)
+  const insert = database.prepare(`INSERT INTO ledger (${COLUMNS}) VALUES (${places})`)
   // A cached sum is good only for the period it began in: at the first charge of another period
   // (the row is in the ledger already) it is summed anew.
   const charge = database.prepare(`
@@ -80,13 +97,13 @@ export function ledgerTable(database: Database): LedgerTable {
         row.deployment,
         row.outcome,
         row.usageSource,
-        ...KINDS.map((kind) => row.usage[kind] ?? 0),
         row.price === null ? null : priceId(row.price),
         row.cost,
         row.charge,
         row.startedAt,
         row.settledAt,
         row.keyId,
+        ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.

@@ -205,6 +205,12 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
       DROP TABLE outbox;
     `,
   },
+  {
+    name: 'kinds of usage that other endpoints are billed by',
+    sql: ['cache_write_hour', 'input_image', 'output_image', 'images', 'audio_ms', 'characters']
+      .map((column) => `ALTER TABLE ledger ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0;`)
+      .join('\n'),
+  },
 ]
 
 /** How many migrations this version knows. */

@@ -66,7 +66,8 @@ function look(database: Database, path: string): Verdict {
   const totals = database
     .prepare(
       `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
-         (SELECT count(*) FROM open_calls) AS open, coalesce(sum(charge), 0) AS charged FROM ledger`,
+         (SELECT count(*) FROM open_calls) AS open, coalesce(sum(charge), 0) AS charged
+       FROM ledger`,
     )
     .get()!
   return {

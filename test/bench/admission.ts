@@ -11,6 +11,7 @@ import { cpus } from 'node:os'
 import { Accounts } from '../../src/gateway/accounts.ts'
 import type { Admission } from '../../src/gateway/admit.ts'
 import { admit } from '../../src/gateway/admit.ts'
+import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import { fromDollars, nanos } from '../../src/ledger/money.ts'
 import type { LedgerRow } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
@@ -20,7 +21,8 @@ import { deployment, rules } from '../support/world.ts'
 const CALLS = 50_000
 const ROUNDS = 7
 const json = { messages: [{ role: 'user', content: 'what time is it' }], max_tokens: 100 }
-const bodyBytes = JSON.stringify(json).length
+const text = JSON.stringify(json)
+const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text, bodyBytes: text.length, key: null }
 
 /** A store with so many customers, all on one tier. */
 async function storeWith(customers: number) {
@@ -63,19 +65,16 @@ async function measure(customers: number) {
   const opened = await storeWith(customers)
   const gate = gateOf(opened)
   const row = { charge: nanos(1_000), settledAt: opened.clock.now } as LedgerRow
-  const call = async () => {
+  const admitOne = async () => {
     const customerId = `customer-${Math.floor(Math.random() * customers)}`
-    const { reservation } = await admit(
-      { customerId, key: null, deployment, json, bodyBytes },
-      gate,
-    )
+    const { reservation } = await admit({ ...call, customerId }, gate)
     gate.accounts.settle(reservation, row, 20)
     gate.accounts.written(reservation)
   }
   const idle = async () => void `customer-${Math.floor(Math.random() * customers)}`
   const figures: number[] = []
   for (let n = 0; n <= ROUNDS; n++) {
-    const took = (await round(CALLS, call)) - (await round(CALLS, idle))
+    const took = (await round(CALLS, admitOne)) - (await round(CALLS, idle))
     if (n > 0) figures.push(took) // the first round warms up
   }
   figures.sort((a, b) => a - b)

@@ -39,6 +39,7 @@ test('a deployment has all that its entry says', () => {
       },
       mockResponse: null,
       price: null,
+      services: {},
       timeoutMs: 2500,
       rules: DEFAULT_UPSTREAM_RULES,
       region: null,

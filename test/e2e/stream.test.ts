@@ -110,8 +110,15 @@ test('a client that hangs up stops the upstream, and pays for the prompt and wha
 })
 
 test('an upstream that breaks off is charged for what it delivered, and the client is told', async () => {
-  upstream.next({ deltas: 20, dies: { after: { events: 6 } } })
-  const { bytes } = await piecesOf(await stream({ user: 'cut-off' }))
+  const gate = new Gate()
+  const held = { gate, at: { events: 6 } }
+  upstream.next({ deltas: 20, holds: [held], dies: { after: { events: 6 } } })
+  const response = await stream({ user: 'cut-off' })
+  const [here, later] = response.body!.tee()
+  // Some of it has come: a death may overtake what is still on its way.
+  await here.getReader().read()
+  gate.open()
+  const { bytes } = await piecesOf(new Response(later))
   const last = text(bytes).trim().split('\n\n').at(-1)!
   expect(JSON.parse(last.slice('data: '.length)).error).toMatchObject({
     type: 'upstream_error',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { admit } from '../../src/gateway/admit.ts'
+import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import type { Budget } from '../../src/ledger/budget.ts'
 import { nanos, ZERO } from '../../src/ledger/money.ts'
 import { countPrompt } from '../support/counted-prompt.ts'
@@ -154,7 +155,8 @@ test('a key that was deleted while the body of its call came in admits nothing, 
   world.keys.delete('own')
   world.accounts.changed({ keys: [{ from: 'own', to: 'own' }] }, world.now)
   const json = bodyOf({ words: 1, cap: null, n: 1 })
-  const applicant = { customerId: 'a', key: self, deployment, json, bodyBytes: 100 }
+  const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text: '{}', bodyBytes: 100 }
+  const applicant = { ...call, customerId: 'a', key: self }
   expect(admit(applicant, world.gate)).rejects.toThrow('the API key is not valid')
   expect(world.accounts.heldInAll().count).toBe(0)
 })

@@ -6,7 +6,7 @@ import { authenticator } from '../../src/http/auth.ts'
 import { operation } from '../../src/http/operation.ts'
 import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
-import type { Price } from '../../src/metering/price.ts'
+import { type Price, ratesWith } from '../../src/metering/price.ts'
 import { fakeWebhooks } from './fake-deliveries.ts'
 import { type FakeStore, fakeStore, NOW } from './fake-store.ts'
 
@@ -121,6 +121,7 @@ export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => (
   extraHeaders: { 'x-secret': 'sk-secret' },
   mockResponse: null,
   price: null,
+  services: {},
   timeoutMs: 1_000,
   rules: DEFAULT_UPSTREAM_RULES,
   region: null,
@@ -133,14 +134,5 @@ export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => (
 /** Dollars a million tokens, the same for every kind. */
 export function flatPrice(dollars: number, tiers: Price['tiers'] = []): Price {
   const rate = fromDollars(dollars)
-  const rates = {
-    input: rate,
-    cachedInput: rate,
-    cacheWrite: rate,
-    inputAudio: rate,
-    output: rate,
-    reasoning: rate,
-    outputAudio: rate,
-  }
-  return { rates, tiers, source: 'config' }
+  return { rates: ratesWith({ input: rate, output: rate }), tiers, source: 'config' }
 }

@@ -3,7 +3,7 @@ import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
 import { costOf } from '../../src/metering/cost.ts'
 import type { Price } from '../../src/metering/price.ts'
 import { builtInPrice } from '../../src/metering/prices.ts'
-import { KINDS, NO_USAGE } from '../../src/metering/usage.ts'
+import { NO_USAGE, TOKEN_KINDS } from '../../src/metering/usage.ts'
 
 const NOVEMBER = Date.parse('2026-11-24')
 
@@ -56,6 +56,8 @@ test.each<[string, object, number]>([
   // 200,000 x 1.25 + 1,000 x 10, and one token later 200,001 x 2.5 + 1,000 x 15
   ['gemini/gemini-2.5-pro', { input: 200_000, reasoning: 1_000 }, 260_000_000],
   ['gemini/gemini-2.5-pro', { input: 200_001, reasoning: 1_000 }, 515_002_500],
+  // 100 x 6, an hour's cache being twice the input, + 10 x 3.75
+  ['anthropic/claude-sonnet-4-20250514', { cacheWriteHour: 100, cacheWrite: 10 }, 637_500],
   // 20 of text x 0.3 + 100 of sound x 1
   ['gemini/gemini-2.5-flash', { input: 20, inputAudio: 100 }, 106_000],
 ])('a call of %s with %p costs %d nano-dollars', (name, kinds, cost) => {
@@ -144,7 +146,7 @@ test('every price of the data is whole, not negative, and its tiers ascend', () 
       if (price === null) continue
       priced++
       for (const rates of [price.rates, ...price.tiers.map((tier) => tier.rates)]) {
-        for (const kind of KINDS) expect(rates[kind], model.id).toBeGreaterThanOrEqual(ZERO)
+        for (const kind of TOKEN_KINDS) expect(rates[kind], model.id).toBeGreaterThanOrEqual(ZERO)
         expect(rates.input, model.id).toBe(nanos(rates.input) as Nanos)
       }
       const starts = price.tiers.map(({ inputTokensAbove }) => inputTokensAbove)

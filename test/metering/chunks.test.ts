@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
+import { CHAT_WIRE } from '../../src/metering/chat-wire.ts'
 import { ChunkReader } from '../../src/metering/chunks.ts'
 
 const chunk = (fields: object) =>
@@ -43,12 +44,13 @@ const streams: [name: string, stream: string, hidden: string][] = [
   ],
 ]
 
-const errorEvent = (json: object) => JSON.stringify({ ours: Object.keys(json) })
+const cleanError = (json: object) => ({ ours: Object.keys(json) })
+const wire = CHAT_WIRE.stream!
 
 /** Reads a stream cut at the given places; what passed before the end, and what came after. */
 function readCut(stream: string, cuts: readonly number[], hideUsage: boolean) {
   const bytes = Buffer.from(stream)
-  const reader = new ChunkReader({ hideUsage, errorEvent })
+  const reader = new ChunkReader({ wire, hideUsage, cleanError })
   const places = [
     0,
     ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
@@ -144,7 +146,9 @@ describe('an error inside the stream', () => {
     ['what has no error in it', '{"detail":"for org-1"}', ['detail']],
     ['plain text', 'for org-1', []],
   ])('given as %s is worded by us, wherever it is cut', (_, json, keys) => {
-    const ours = `data: ${JSON.stringify({ ours: keys })}\n\n`
+    // What is a chunk besides is still one.
+    const chunk = keys.includes('choices') ? { id: 'a', choices: [] } : {}
+    const ours = `data: ${JSON.stringify({ ...chunk, ours: keys })}\n\n`
     fc.assert(
       fc.property(fc.array(fc.nat(), { maxLength: 8 }), fc.boolean(), (cuts, hideUsage) => {
         const { whole } = readCut(plain + of(json) + done, cuts, hideUsage)
@@ -182,14 +186,14 @@ describe('an error inside the stream', () => {
 })
 
 test('an event passes when it is whole, so that what it says is known before', () => {
-  const reader = new ChunkReader({ hideUsage: false, errorEvent })
+  const reader = new ChunkReader({ wire, hideUsage: false, cleanError })
   const bytes = new Uint8Array(Buffer.from(delta('a')))
   expect(reader.read(bytes.subarray(0, 20)).pass.length).toBe(0)
   expect(reader.read(bytes.subarray(20)).pass).toEqual(bytes)
 })
 
 test('an event that never ends is passed on and forgotten', () => {
-  const reader = new ChunkReader({ hideUsage: true, errorEvent })
+  const reader = new ChunkReader({ wire, hideUsage: true, cleanError })
   const piece = new Uint8Array(5 * 1024 * 1024).fill(97)
   expect(reader.read(piece).pass.length).toBe(0)
   expect(reader.read(piece).pass.length).toBe(2 * piece.length)

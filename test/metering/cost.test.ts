@@ -2,20 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { fromDollars, type Nanos, nanos } from '../../src/ledger/money.ts'
 import { costOf } from '../../src/metering/cost.ts'
-import type { Price, Rates } from '../../src/metering/price.ts'
+import { type Price, type Rates, ratesWith } from '../../src/metering/price.ts'
 import { inputTokens, KINDS, NO_USAGE, type Usage } from '../../src/metering/usage.ts'
 
 const ratesOf = (input: number, cachedInput: number, output: number): Rates => {
   const [read, cached, written] = [input, cachedInput, output].map(fromDollars) as Nanos[]
-  return {
-    input: read!,
-    cachedInput: cached!,
-    cacheWrite: read!,
-    inputAudio: read!,
-    output: written!,
-    reasoning: written!,
-    outputAudio: written!,
-  }
+  return ratesWith({ input: read!, cachedInput: cached!, output: written! })
 }
 const flat = (rates: Rates): Price => ({ rates, tiers: [], source: 'test' })
 
@@ -115,7 +107,7 @@ function naiveCost(usage: Usage, price: Price): bigint {
     if (inputTokens(usage) > tier.inputTokensAbove) rates = tier.rates
   }
   let total = 0n
-  for (const kind of KINDS) total += BigInt(usage[kind]) * BigInt(rates[kind])
+  for (const kind of KINDS) total += BigInt(usage[kind]) * BigInt(rates[kind] ?? 0)
   return total / 1_000_000n + (total % 1_000_000n > 0n ? 1n : 0n)
 }
 

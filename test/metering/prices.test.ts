@@ -3,7 +3,12 @@ import fc from 'fast-check'
 import { nanos } from '../../src/ledger/money.ts'
 import { costOf } from '../../src/metering/cost.ts'
 import type { Price } from '../../src/metering/price.ts'
-import { PRICE_KEYS, priceFromConfig, ratePerMillion } from '../../src/metering/prices.ts'
+import {
+  type ConfigPrices,
+  PRICE_KEYS,
+  pricesFromConfig,
+  ratePerMillion,
+} from '../../src/metering/prices.ts'
 import { NO_USAGE } from '../../src/metering/usage.ts'
 
 describe('ratePerMillion', () => {
@@ -57,51 +62,92 @@ describe('ratePerMillion', () => {
 
 const plain = { input_cost_per_token: 3e-6, output_cost_per_token: 15e-6 }
 
-describe('priceFromConfig', () => {
+const priceOf = (params: object): Price => (pricesFromConfig({ ...params }) as ConfigPrices).price
+
+describe('pricesFromConfig', () => {
   test('is null when there is no price at all, and null values are none', () => {
-    expect(priceFromConfig({})).toBeNull()
-    expect(priceFromConfig({ model: 'gpt-4o', rpm: 5 })).toBeNull()
-    expect(priceFromConfig({ input_cost_per_token: null })).toBeNull()
+    expect(pricesFromConfig({})).toBeNull()
+    expect(pricesFromConfig({ model: 'gpt-4o', rpm: 5 })).toBeNull()
+    expect(pricesFromConfig({ input_cost_per_token: null })).toBeNull()
   })
 
   test('a kind without a price of its own costs what plain input or output costs', () => {
-    expect(priceFromConfig(plain)).toEqual({
-      rates: {
-        input: nanos(3_000_000_000),
-        cachedInput: nanos(3_000_000_000),
-        cacheWrite: nanos(3_000_000_000),
-        inputAudio: nanos(3_000_000_000),
-        output: nanos(15_000_000_000),
-        reasoning: nanos(15_000_000_000),
-        outputAudio: nanos(15_000_000_000),
+    const [read, written] = [nanos(3_000_000_000), nanos(15_000_000_000)]
+    expect(pricesFromConfig(plain)).toEqual({
+      price: {
+        rates: {
+          input: read,
+          cachedInput: read,
+          cacheWrite: read,
+          cacheWriteHour: read,
+          inputAudio: read,
+          inputImage: read,
+          output: written,
+          reasoning: written,
+          outputAudio: written,
+          outputImage: written,
+        },
+        tiers: [],
+        source: 'config',
       },
-      tiers: [],
-      source: 'config',
+      services: {},
+    })
+  })
+
+  test('a cache of an hour costs what one of five minutes costs, unless it has a price', () => {
+    const cached = { ...plain, cache_creation_input_token_cost: 4e-6 }
+    expect(priceOf(cached).rates.cacheWriteHour).toBe(nanos(4_000_000_000))
+    const both = { ...cached, cache_creation_input_token_cost_above_1hr: 6e-6 }
+    expect(priceOf(both).rates.cacheWriteHour).toBe(nanos(6_000_000_000))
+  })
+
+  test('a service tier has prices of its own, and for what it does not name the usual ones', () => {
+    const { services } = pricesFromConfig({
+      ...plain,
+      cache_read_input_token_cost: 1e-6,
+      input_cost_per_token_above_200k_tokens: 6e-6,
+      input_cost_per_token_priority: 5e-6,
+      output_cost_per_token_priority: 25e-6,
+      input_cost_per_token_above_200k_tokens_priority: 10e-6,
+      output_cost_per_token_flex: 7e-6,
+    }) as ConfigPrices
+    expect(Object.keys(services)).toEqual(['flex', 'priority'])
+    expect(services.priority).toMatchObject({
+      rates: { input: nanos(5e9), cachedInput: nanos(1e9), output: nanos(25e9) },
+      tiers: [{ inputTokensAbove: 200_000, rates: { input: nanos(10e9), output: nanos(25e9) } }],
+      source: 'config, priority',
+    })
+    expect(services.flex).toMatchObject({
+      rates: { input: nanos(3e9), output: nanos(7e9) },
+      tiers: [{ inputTokensAbove: 200_000, rates: { input: nanos(6e9) } }],
     })
   })
 
   test('each kind is read from its own key', () => {
-    const price = priceFromConfig({
+    const price = priceOf({
       input_cost_per_token: 1e-6,
       cache_read_input_token_cost: 2e-6,
       cache_creation_input_token_cost: 3e-6,
-      input_cost_per_audio_token: 4e-6,
-      output_cost_per_token: 5e-6,
-      output_cost_per_reasoning_token: 6e-6,
-      output_cost_per_audio_token: 7e-6,
-    }) as Price
+      cache_creation_input_token_cost_above_1hr: 4e-6,
+      input_cost_per_audio_token: 5e-6,
+      input_cost_per_image_token: 6e-6,
+      output_cost_per_token: 7e-6,
+      output_cost_per_reasoning_token: 8e-6,
+      output_cost_per_audio_token: 9e-6,
+      output_cost_per_image_token: 10e-6,
+    })
     const dollars = Object.values(price.rates).map((rate) => rate / 1e9)
-    expect(dollars).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(dollars.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   test('tiers are ascending, and what a tier does not name costs what it costs outside', () => {
-    const price = priceFromConfig({
+    const price = priceOf({
       ...plain,
       cache_read_input_token_cost: '3e-7',
       output_cost_per_token_above_200k_tokens: 22.5e-6,
       input_cost_per_token_above_200k_tokens: 6e-6,
       input_cost_per_token_above_128k_tokens: 4e-6,
-    }) as Price
+    })
     expect(price.tiers.map(({ inputTokensAbove }) => inputTokensAbove)).toEqual([128_000, 200_000])
     expect(price.tiers[0]?.rates).toMatchObject({
       input: nanos(4_000_000_000),
@@ -117,7 +163,7 @@ describe('priceFromConfig', () => {
   })
 
   test('zero is a price', () => {
-    const price = priceFromConfig({ input_cost_per_token: 0, output_cost_per_token: '0' }) as Price
+    const price = priceOf({ input_cost_per_token: 0, output_cost_per_token: '0' })
     expect(costOf({ ...NO_USAGE, input: 1_000_000, output: 1_000_000 }, price)).toBe(nanos(0))
   })
 
@@ -139,18 +185,18 @@ describe('priceFromConfig', () => {
       'input_cost_per_token_above_200k_tokens',
     ],
   ])('%s is a problem that names the key', (_, params, key) => {
-    const price = priceFromConfig(params) as { problem: string; key: string }
+    const price = pricesFromConfig(params) as { problem: string; key: string }
     expect(price.key).toBe(key)
     expect(price.problem).toStartWith(`${key} `)
   })
 
   test('the sentence says what was there and what would be right', () => {
-    expect(priceFromConfig({ ...plain, input_cost_per_token: -2 })).toEqual({
+    expect(pricesFromConfig({ ...plain, input_cost_per_token: -2 })).toEqual({
       problem:
         'input_cost_per_token must be dollars for one token: from 0 to 9, to 15 decimal places; got -2',
       key: 'input_cost_per_token',
     })
-    expect(priceFromConfig({ input_cost_per_token: 2e-8 })).toEqual({
+    expect(pricesFromConfig({ input_cost_per_token: 2e-8 })).toEqual({
       problem:
         'output_cost_per_token is missing beside the other prices; add it, or 0 if it is free ' +
         '(nothing is free unless the config says so)',
@@ -160,7 +206,7 @@ describe('priceFromConfig', () => {
 
   test('reads every key that it lists', () => {
     for (const key of PRICE_KEYS) {
-      expect(priceFromConfig({ ...plain, [key]: -1 }), key).toMatchObject({ key })
+      expect(pricesFromConfig({ ...plain, [key]: -1 }), key).toMatchObject({ key })
     }
   })
 
@@ -168,8 +214,9 @@ describe('priceFromConfig', () => {
     const params = fc.dictionary(fc.constantFrom(...PRICE_KEYS), fc.anything())
     fc.assert(
       fc.property(params, (params) => {
-        const price = priceFromConfig(params)
-        expect(price === null || 'problem' in price || price.source === 'config').toBe(true)
+        const prices = pricesFromConfig(params)
+        const isPrice = prices !== null && 'price' in prices && prices.price.source === 'config'
+        expect(prices === null || 'problem' in prices || isPrice).toBe(true)
       }),
     )
   })

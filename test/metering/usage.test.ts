@@ -186,6 +186,7 @@ test("by OpenAI's rules the kinds add up to prompt_tokens and completion_tokens"
     input: count,
     cachedInput: count,
     cacheWrite: count,
+    cacheWriteHour: count,
     inputAudio: count,
     output: count,
     reasoning: count,
@@ -193,13 +194,15 @@ test("by OpenAI's rules the kinds add up to prompt_tokens and completion_tokens"
   })
   fc.assert(
     fc.property(kinds, (usage) => {
-      const [prompt, completion] = [inputTokens(usage), outputTokens(usage)]
+      const whole = { ...NO_USAGE, ...usage }
+      const [prompt, completion] = [inputTokens(whole), outputTokens(whole)]
       fc.pre(prompt + completion <= 1_000_000_000)
       const json = {
         ...counts(prompt, completion, prompt + completion),
         prompt_tokens_details: {
           cached_tokens: usage.cachedInput,
-          cache_write_tokens: usage.cacheWrite,
+          cache_write_tokens: usage.cacheWrite + usage.cacheWriteHour,
+          cache_creation_token_details: { ephemeral_1h_input_tokens: usage.cacheWriteHour },
           audio_tokens: usage.inputAudio,
         },
         completion_tokens_details: {
@@ -207,7 +210,7 @@ test("by OpenAI's rules the kinds add up to prompt_tokens and completion_tokens"
           audio_tokens: usage.outputAudio,
         },
       }
-      expect(usageFromOpenAI(json)).toEqual(usage)
+      expect(usageFromOpenAI(json)).toEqual(whole)
     }),
   )
 })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { nanos } from '../../src/ledger/money.ts'
 import { costOf } from '../../src/metering/cost.ts'
 import type { Price, Rates } from '../../src/metering/price.ts'
-import { KINDS, NO_USAGE, type Usage } from '../../src/metering/usage.ts'
+import { NO_USAGE, TOKEN_KINDS, type Usage } from '../../src/metering/usage.ts'
 import {
   type Demand,
   outputWithin,
@@ -18,14 +18,16 @@ const rules = { share: 0.5, outputTokensMin: 16, outputTokensMaxDefault: 4096 }
 const rate = fc.integer({ min: 0, max: 600_000_000_000 }).map(nanos)
 const tokens = fc.integer({ min: 0, max: 2_000_000 })
 const allRates = fc.record(
-  Object.fromEntries(KINDS.map((kind) => [kind, rate])),
+  Object.fromEntries(
+    [...TOKEN_KINDS, 'images', 'audioMs', 'characters'].map((kind) => [kind, rate]),
+  ),
 ) as unknown as fc.Arbitrary<Rates>
 const price: fc.Arbitrary<Price> = fc.record({
   rates: allRates,
   tiers: fc.array(fc.record({ inputTokensAbove: tokens, rates: allRates }), { maxLength: 2 }),
   source: fc.constant('test'),
 })
-const worst = fc.record({ input: rate, output: rate })
+const worst = fc.record({ input: rate, output: rate, besides: rate })
 const demand: fc.Arbitrary<Demand> = fc.record({
   inputTokens: tokens,
   cap: fc.option(fc.integer({ min: 0, max: 200_000 })),
@@ -33,6 +35,10 @@ const demand: fc.Arbitrary<Demand> = fc.record({
   modelMax: fc.option(fc.integer({ min: 1, max: 200_000 })),
   rates: fc.option(worst, { freq: 10 }),
 })
+const count = fc.nat({ max: 10_000 })
+const ALL = { hasAudio: true, hasImages: true, hasHourCache: true }
+const INPUTS = TOKEN_KINDS.slice(0, 6)
+const OUTPUTS = TOKEN_KINDS.slice(6)
 const money = fc.integer({ min: 0, max: 9_000_000_000_000_000 }).map(nanos)
 
 test('no usage within the tokens costs more than their worst case, whatever its kinds', () => {
@@ -42,10 +48,11 @@ test('no usage within the tokens costs more than their worst case, whatever its 
       tokens,
       tokens,
       fc.array(fc.nat({ max: 100 }), { minLength: 7, maxLength: 7 }),
-      (price, input, output, parts) => {
+      fc.record({ images: count, audioMs: count, characters: count }),
+      (price, input, output, parts, units) => {
         const tiers = price.tiers.toSorted((a, b) => a.inputTokensAbove - b.inputTokensAbove)
-        const usage = { ...NO_USAGE } as Record<keyof Usage, number>
-        const spread = (kinds: (keyof Usage)[], total: number) => {
+        const usage = { ...NO_USAGE, ...units } as Record<keyof Usage, number>
+        const spread = (kinds: readonly (keyof Usage)[], total: number) => {
           let left = total
           for (const [index, kind] of kinds.entries()) {
             const share = Math.min(left, Math.floor((total * parts[index]!) / 100))
@@ -54,10 +61,10 @@ test('no usage within the tokens costs more than their worst case, whatever its 
           }
           usage[kinds[0]!] += left
         }
-        spread(['input', 'cachedInput', 'cacheWrite', 'inputAudio'], input)
-        spread(['output', 'reasoning', 'outputAudio'], output)
+        spread(INPUTS, input)
+        spread(OUTPUTS, output)
         const sorted = { ...price, tiers }
-        const rates = worstRates(sorted, { inputTokens: input, hasAudio: true })
+        const rates = worstRates([sorted], { ...ALL, units, inputTokens: input })
         expect(costOf(usage, sorted)).toBeLessThanOrEqual(worstCase({ input, output }, rates))
       },
     ),
@@ -127,7 +134,7 @@ describe('what is held under a limit', () => {
     )
   })
 
-  const rates = { input: nanos(3_000_000_000), output: nanos(15_000_000_000) }
+  const rates = { input: nanos(3e9), output: nanos(15e9), besides: nanos(0) }
   const call = (more: Partial<Demand>): Demand => ({
     inputTokens: 1_000,
     cap: null,

@@ -3,6 +3,7 @@ import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { Accounts } from '../../src/gateway/accounts.ts'
 import { type Admission, admit } from '../../src/gateway/admit.ts'
 import type { Deployment } from '../../src/gateway/deployments.ts'
+import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import { heldOn } from '../../src/gateway/live-account.ts'
 import type { LiveOwner, Reservation } from '../../src/gateway/live-owner.ts'
 import { ownersOf } from '../../src/gateway/live-owner.ts'
@@ -13,19 +14,17 @@ import { type BudgetedKey, NEW_KEY } from '../../src/ledger/key.ts'
 import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
 import { periodAt } from '../../src/ledger/period.ts'
 import type { LedgerRow } from '../../src/ledger/settlement.ts'
+import { ratesWith } from '../../src/metering/price.ts'
 
 const START = Date.UTC(2026, 0, 15)
 export const encode = (text: string) => Math.ceil(text.length / 4)
 const rate = (dollars: number) => nanos(dollars * 1e9)
-export const rates = {
+export const rates = ratesWith({
   input: rate(3),
   cachedInput: rate(1),
   cacheWrite: rate(4),
-  inputAudio: rate(3),
   output: rate(15),
-  reasoning: rate(15),
-  outputAudio: rate(15),
-}
+})
 export const deployment: Deployment = {
   id: 'm#1',
   modelName: 'm',
@@ -37,6 +36,8 @@ export const deployment: Deployment = {
   mockResponse: null,
   price: { rates, tiers: [], source: 'test' },
   priceSnapshot: null,
+  services: {},
+  serviceSnapshots: {},
   timeoutMs: 1,
   rules: DEFAULT_UPSTREAM_RULES,
   region: null,
@@ -170,9 +171,10 @@ export class World {
   }
 
   async admit(id: string | null, json: Record<string, unknown>, key: string | null = null) {
-    const bodyBytes = JSON.stringify(json).length
+    const text = JSON.stringify(json)
     const virtual = key === null ? null : this.accounts.findKey(key, this.now)!.self
-    const applicant = { customerId: id, key: virtual, deployment, json, bodyBytes }
+    const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text, bodyBytes: text.length }
+    const applicant = { ...call, customerId: id, key: virtual }
     const admitted = await admit(applicant, this.gate)
     if (admitted.reservation !== null) {
       this.live.push({ reservation: admitted.reservation, id, key })
