@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib'
+import { FACES } from './faces.ts'
 import { errorJson, errorOfStatus } from './openai-errors.ts'
 import { cutText, type Script, type ToolCall } from './script.ts'
 import {
@@ -17,6 +18,8 @@ import {
 
 /** What a client asked for, as far as an answer depends on it. */
 export type Asked = {
+  /** Below the host. Default: `/v1/chat/completions`. */
+  readonly path?: string
   readonly json: Readonly<Record<string, unknown>>
   /** Counts the calls from 1, and makes the ids. */
   readonly number: number
@@ -67,6 +70,8 @@ function spokenAnswer(asked: Asked, script: Script): Body {
       told: null,
     }
   }
+  const face = FACES[asked.path ?? '']
+  if (face !== undefined) return face(asked, script)
   const { completion, tokens } = completionOf(asked, script)
   const truth = wireUsage(tokens)
   if (asked.json['stream'] === true) return streamed(asked, script, { completion, tokens, truth })
@@ -80,7 +85,8 @@ function spokenAnswer(asked: Asked, script: Script): Body {
 }
 
 /** OpenAI indents its JSON. */
-const pretty = (json: unknown): Uint8Array => Buffer.from(`${JSON.stringify(json, null, 2)}\n`)
+export const pretty = (json: unknown): Uint8Array =>
+  Buffer.from(`${JSON.stringify(json, null, 2)}\n`)
 
 const memberOf = (usage: unknown): UsageMember => (usage === 'absent' ? {} : { usage })
 
@@ -141,7 +147,7 @@ export function completionOf({ json, number, now }: Asked, script: Script) {
   return { completion, tokens: { ...NO_TOKENS, ...counted, ...script.tokens } }
 }
 
-const idOf = (number: number): string => `Tg${String(number).padStart(27, '0')}`
+export const idOf = (number: number): string => `Tg${String(number).padStart(27, '0')}`
 
 function capOf(json: Asked['json'], script: Script): number {
   const cap = json['max_completion_tokens'] ?? json['max_tokens'] ?? null

@@ -37,8 +37,8 @@ export type GatewayOptions = ServerOptions & {
   readonly upstream?: UpstreamOptions
   /** Lines of YAML added under the deployment's `litellm_params`. */
   readonly params?: readonly string[]
-  /** YAML of further sections. */
-  readonly settings?: string
+  /** YAML of further models and sections. */
+  readonly settings?: string | ((upstream: Upstream) => string)
 }
 
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
@@ -102,5 +102,5 @@ ${params.map((line) => `      ${line}\n`).join('')}
       model: openai/nobody-knows-this-model
       api_base: ${upstream.url}
       api_key: sk-upstream-secret
-${settings}`
+${typeof settings === 'string' ? settings : settings(upstream)}`
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { answerOf } from './completion.ts'
+import { FACES } from './faces.ts'
 import {
   errorJson,
   NO_KEY,
@@ -114,7 +115,7 @@ class Double {
     const isScripted = script.body !== undefined || (script.status ?? 200) !== 200
     const refusal = isScripted ? null : this.#refusalOf(path, call)
     if (refusal !== null) return sendError(reply, refusal)
-    await this.#write(call, reply, script)
+    await this.#write(path, call, reply, script)
   }
 
   #refusalOfKey({ headers }: ReceivedCall): OpenAIError | null {
@@ -126,10 +127,11 @@ class Double {
   #refusalOf(path: string, call: ReceivedCall): OpenAIError | null {
     const refusal = this.#refusalOfKey(call)
     if (refusal !== null) return refusal
-    if (path !== '/v1/chat/completions') return noSuchPath(call.method, path)
+    const isChat = path === '/v1/chat/completions'
+    if (!isChat && FACES[path] === undefined) return noSuchPath(call.method, path)
     const { json } = call
     if (json === null) return UNPARSABLE
-    if (this.#options.isStrict !== false) {
+    if (isChat && this.#options.isStrict !== false) {
       const refusal = refusalOf(json)
       if (refusal !== null) return refusal
     }
@@ -138,8 +140,8 @@ class Double {
     return models === undefined || models.includes(model) ? null : noSuchModel(model)
   }
 
-  async #write(call: ReceivedCall, reply: Reply, script: Script) {
-    const asked = { json: call.json ?? {}, number: call.number, now: Date.now() }
+  async #write(path: string, call: ReceivedCall, reply: Reply, script: Script) {
+    const asked = { path, json: call.json ?? {}, number: call.number, now: Date.now() }
     const { status, headers, events, isStream, told } = answerOf(asked, script)
     const length = isStream ? null : lengthOf(events)
     const toldAt = told === null ? Number.POSITIVE_INFINITY : lengthOf(events.slice(0, told.events))
