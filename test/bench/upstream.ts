@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { type Answer, answerOf } from '../support/completion.ts'
+import { answerOf } from '../support/answer.ts'
+import type { Answer } from '../support/completion.ts'
 import type { Served } from '../support/upstream.ts'
 import { NO_TOKENS } from '../support/wire.ts'
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { answerOf } from './completion.ts'
+import { answerOf } from './answer.ts'
 import { FACES } from './faces.ts'
 import {
   errorJson,
