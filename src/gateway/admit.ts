@@ -63,6 +63,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
     const owners = ownersOf(named)
     for (const owner of owners) {
       refuseUnpriced(owner, call, gate.rules)
+      refuseUnbounded(owner, call)
       if (exact !== null) tighten(gate.accounts, owner)
     }
     const reserved = reserve(
@@ -192,5 +193,18 @@ function refuseUnpriced(
       `${nameOf(owner)} has a budget. Add \`input_cost_per_token${end}\` and ` +
       `\`output_cost_per_token${end}\` under its \`litellm_params\` in the config.`,
     { param: end === '' ? 'model' : 'service_tier' },
+  )
+}
+
+/** What an upstream adds to a prompt by itself cannot be held for: nobody here knows how much. */
+function refuseUnbounded({ budget }: LiveOwner, { endpoint, json }: Applicant) {
+  if (!endpoint.keepsAnswers || (budget?.maxBudget ?? null) === null) return
+  const param = ['conversation', 'prompt'].find((name) => (json[name] ?? null) !== null)
+  if (param === undefined) return
+  throw new Refusal(
+    'invalid_request',
+    `\`${param}\` adds to the call what only the upstream knows, and there is a budget to keep. ` +
+      'Send it in `input`, or go on from a response with `previous_response_id`.',
+    { param },
   )
 }

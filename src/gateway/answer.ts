@@ -28,6 +28,8 @@ export type Answer = {
    * answers as the first time.
    */
   readonly settle: (ending: Ending, kept?: (charge: Settlement) => Kept) => Promise<Settlement>
+  /** Goes on with an answer that its upstream is still making, when that is on disk. */
+  readonly goOn: (answerId: string) => Promise<void>
   /** Headers that tell the customer's limits by the minute. */
   readonly limits: Readonly<Record<string, string>>
 }
@@ -64,6 +66,11 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
   } finally {
     watch.stop()
   }
+  const answerId = typeof json['id'] === 'string' ? json['id'] : null
+  if (answerId !== null && wire.isUnfinished?.(json) === true) {
+    await answer.goOn(answerId)
+    return new Response(bytes, { status: response.status, headers: headersOf(answer) })
+  }
   const headersWith = ({ row }: Settlement) => {
     const cost = dollarsText(row.charge)
     return { ...headersOf(answer), 'x-tollgate-cost': cost, 'x-litellm-response-cost': cost }
@@ -74,6 +81,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
       isDrained: departure.hasLeft,
       usage: wire.usageOf(json),
       service: serviceOf(json),
+      answerId,
       delivered: () => wire.textOf(json),
     },
     (charge) => ({ body: keepable(bytes), headers: headersWith(charge) }),

@@ -1,24 +1,26 @@
-import { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
 import type { VirtualKey } from '../ledger/key.ts'
-import type { KeptAnswer, OpenCall, Repeat } from '../ledger/open-call.ts'
+import type { KeptAnswer, OpenCall, Remembered, Repeat } from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
+import type { StoredResponse } from '../ledger/stored-response.ts'
 import { logError } from '../log.ts'
 import { type Admission, admit } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
-import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
+import { goOnWith, storedAnswer } from './background.ts'
+import { editBody } from './body.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
+import { editsFor } from './edits.ts'
 import type { Endpoint } from './endpoint.ts'
 import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
-import { type IdentifyRules, identify } from './identify.ts'
+import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
-import { mayCall } from './key-access.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
+import { readCall } from './read-call.ts'
 import {
   LEFT_BEFORE,
   LEFT_WAITING,
@@ -28,6 +30,7 @@ import {
   rowOf,
   unmeteredRow,
 } from './settle.ts'
+import type { StoredStore } from './stored.ts'
 import { streamAnswer } from './stream.ts'
 import { type IsReachable, Watch } from './watch.ts'
 
@@ -58,12 +61,15 @@ export type Gateway = Admission & {
   readonly open: (call: OpenCall) => void
   /** How long a client may leave a stream unread. */
   readonly clientIdleMs: number
-  /** Resolves when the charge is on disk, with its events and what is kept of its answer. */
+  /** Resolves when the charge is on disk, with its events and what is remembered of its answer. */
   readonly commit: (
     settlement: Settlement,
     budget: Budget | null,
-    kept: KeptAnswer | null,
+    remembered: Remembered,
   ) => Promise<void>
+  /** Writes down at once that an answer is being made in the background. */
+  readonly begin: (call: OpenCall, stored: StoredResponse) => Promise<void>
+  readonly responses: StoredStore
 }
 
 /**
@@ -75,18 +81,8 @@ export type Gateway = Admission & {
 export async function handleCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = gateway.now()
   const { endpoint } = call
-  const { text, json } = parseBody(call.body)
-  const members = membersOf(text)
-  refuseDuplicates(members)
-  const asked = readStreaming(json)
-  const named = () => identify({ headers: call.headers, json }, gateway.identifyRules)
-  const customerId = call.key?.customerId ?? named()
-  const known = customerId === null ? null : gateway.accounts.find(customerId, startedAt)
-  const { allowedModelRegion = null, defaultModel = null } = known?.self ?? {}
-  const isListed = (model: string) =>
-    call.key === null || mayCall(gateway.accounts, call.key, model, startedAt)
-  const model = modelOf(json, defaultModel)
-  const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
+  const asked = readCall(call, gateway, startedAt)
+  const { text, json, streaming, customerId, model, deployment, previous } = asked
   const repeat = gateway.idempotency.begin({
     ...call,
     path: endpoint.path,
@@ -95,7 +91,8 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     now: startedAt,
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const demanding = { endpoint, json, text, bodyBytes: call.body.length }
+  const context = previous?.context ?? 0
+  const demanding = { endpoint, json, text, bodyBytes: call.body.length, context }
   const applicant = { ...demanding, customerId, key: call.key, deployment }
   const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
     gateway.idempotency.end(repeat)
@@ -104,11 +101,13 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
 
   const customer = reservation?.customer?.self ?? null
   const keyId = reservation?.key?.self.id ?? null
-  const metered: MeteredCall = { id: call.id, customer, keyId, model, deployment, json, startedAt }
-  gateway.open(openCallOf(metered, repeat))
+  const about = { customer, keyId, model, deployment, json, startedAt }
+  const metered: MeteredCall = { id: call.id, endpoint, ...about }
+  const open = openCallOf(metered, repeat)
+  gateway.open(open)
   const abort = new AbortController()
   const watch = new Watch(deployment, abort, gateway.isReachable)
-  const departure = departureOf({ deployment, abort, isKept: repeat !== null && !asked.stream })
+  const departure = departureOf({ deployment, abort, isKept: repeat !== null && !streaming.stream })
   const { decoded } = gateway
   const line = { deployment, abort, watch, decoded, isAsked: false }
   const settle = settleOnce({ metered, reservation, repeat, departure }, gateway)
@@ -119,8 +118,8 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   let response: Response
   try {
     if (departure.hasLeft) throw call.signal.reason
-    const edits = editsFor(json, { endpoint, deployment, asked, cap })
-    const body = edits.size === 0 ? call.body : editBody(text, members, edits)
+    const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap })
+    const body = edits.size === 0 ? call.body : editBody(text, asked.members, edits)
     const { id: callId, headers } = call
     response = await forward({ callId, endpoint, headers, body, json, now: startedAt }, line)
   } catch (error) {
@@ -131,11 +130,12 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   }
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
   const { wire } = endpoint
-  const answer = { call: metered, response, wire, ...line, departure, settle, limits }
+  const goOn = goOnWith({ open, line, departure, settle }, gateway)
+  const answer = { call: metered, response, wire, ...line, departure, settle, goOn, limits }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   if (!isStream || wire.stream === null) return jsonAnswer(answer)
   return streamAnswer(answer, wire.stream, {
-    hideUsage: endpoint.asksForUsage && !asked.usage,
+    hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
     guard: guardOf(reservation, deployment, gateway),
     checkpoints: gateway.checkpoints,
@@ -175,7 +175,8 @@ function settleOnce(
     })
     const settlement = gateway.accounts.settle(reservation, row, tokens)
     const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
-    await gateway.commit(settlement, reservation?.customer?.budget ?? null, answer)
+    const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
+    await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
     gateway.accounts.written(reservation)
     return settlement
   }
@@ -212,62 +213,4 @@ function guardOf(
   if (!isKept) return null
   const encode = () => tokenizerFor(deployment.upstreamModel)
   return new Guard({ reservation, accounts, encode })
-}
-
-/** The model that the call names, or else the customer's own default. */
-function modelOf(json: Readonly<Record<string, unknown>>, byDefault: string | null): string {
-  const model = json['model'] ?? byDefault ?? undefined
-  if (typeof model === 'string' && model !== '') return model
-  const got = model === undefined ? 'nothing' : JSON.stringify(model)?.slice(0, 100)
-  throw new Refusal('invalid_request', `\`model\` must be the name of a model, got ${got}.`, {
-    param: 'model',
-  })
-}
-
-/** Whether the client wants a stream, and the usage at its end. */
-type Streaming = { readonly stream: boolean; readonly usage: boolean }
-
-function readStreaming(json: Readonly<Record<string, unknown>>): Streaming {
-  const stream = json['stream'] ?? false
-  if (typeof stream !== 'boolean') {
-    const got = JSON.stringify(stream).slice(0, 100)
-    throw new Refusal('invalid_request', `\`stream\` must be true or false, got ${got}.`, {
-      param: 'stream',
-    })
-  }
-  const options = json['stream_options'] ?? {}
-  if (typeof options !== 'object' || Array.isArray(options)) {
-    throw new Refusal('invalid_request', '`stream_options` must be an object.', {
-      param: 'stream_options',
-    })
-  }
-  return { stream, usage: (options as { include_usage?: unknown }).include_usage === true }
-}
-
-/** What must differ upstream: the model's name there, what is ours, a cap, a stream's usage. */
-function editsFor(
-  json: Readonly<Record<string, unknown>>,
-  about: {
-    readonly endpoint: Endpoint
-    readonly deployment: Deployment
-    readonly asked: Streaming
-    readonly cap: number | null
-  },
-): Map<string, string | null> {
-  const { endpoint, deployment, asked, cap } = about
-  const edits = new Map<string, string | null>()
-  if (json['model'] !== deployment.upstreamModel) {
-    edits.set('model', JSON.stringify(deployment.upstreamModel))
-  }
-  if ('litellm_metadata' in json) edits.set('litellm_metadata', null)
-  if (endpoint.asksForUsage && asked.stream && !asked.usage) {
-    const options = json['stream_options'] as object | null | undefined
-    edits.set('stream_options', JSON.stringify({ ...options, include_usage: true }))
-  }
-  if (cap === null) return edits
-  // The client's own names for it, if it has set one.
-  const given = endpoint.caps.filter((name) => typeof json[name] === 'number')
-  const added = given.length > 0 ? given : [endpoint.capFor(deployment.provider)]
-  for (const name of added) if (name !== null) edits.set(name, String(cap))
-  return edits
 }

@@ -28,6 +28,8 @@ export type Demanding = {
   /** The body that `json` was read from. */
   readonly text: string
   readonly bodyBytes: number
+  /** What is read besides, of an answer that the call goes on from: at most, tokens. */
+  readonly context: number
 }
 
 /**
@@ -55,12 +57,13 @@ export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
     const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     return { ...base, inputTokens, rates }
   }
-  const most = call.bodyBytes + images
+  const besides = images + call.context
+  const most = call.bodyBytes + besides
   const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {
     demand: sized(most),
     prompt: new Prompt(json, (promptTokens) => {
-      const counted = promptTokens + images
+      const counted = promptTokens + besides
       return sized(Math.min(most, Math.ceil(counted * (1 + margin)) + MARGIN_TOKENS))
     }),
   }

@@ -70,6 +70,11 @@ export class Deployments {
     return [...this.#byModel.keys()]
   }
 
+  /** Null: the config no longer has it. */
+  byId(id: string): Deployment | null {
+    return this.all.find((deployment) => deployment.id === id) ?? null
+  }
+
   /**
    * The deployment whose turn it is, of those in the region if one is asked for. Throws
    * `model_not_found`, naming the nearest of the served models that the caller may see, and

@@ -202,6 +202,7 @@ class Passage {
       isDrained: hasLeft && !this.#isToldInTime,
       usage: this.#reader.usage(),
       service: this.#reader.service(),
+      answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,
       delivered,
     })
     return row

@@ -7,6 +7,8 @@ import type { LedgerTable } from './ledger.ts'
 export type OpenCalls = {
   /** Writes down that a call was admitted. Nobody waits for it. */
   open(call: OpenCall): void
+  /** What writes it down at once, inside a transaction. */
+  opening(call: OpenCall): () => void
   /** Writes down what a call has delivered so far, tokens. Nobody waits for it. */
   checkpoint(id: string, delivered: Pick<OpenCall, 'input' | 'output'>): void
   /** What takes a call out of here, inside the transaction of its charge. */
@@ -61,6 +63,9 @@ export function openCalls(
         },
         () => unwritten.delete(call.id),
       )
+    },
+    opening: (call) => () => {
+      if (unwritten.delete(call.id)) write(call)
     },
     checkpoint(id, { input, output }) {
       flush.later(() => update.run(id, input, output))

@@ -58,6 +58,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     diskRefusal: () => null,
     ...fakeWebhooks().parts,
     calls: echo(),
+    authorize: () => null,
+    retrieve: () => Promise.resolve(Response.json({})),
     ...parts,
   })
   const send = async (path: string, init: RequestInit) => {

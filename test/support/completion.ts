@@ -10,6 +10,8 @@ export type Asked = {
   readonly number: number
   /** Milliseconds since the epoch. */
   readonly now: number
+  /** Keeps an answer under its id, and says what the client is to be told of it. */
+  readonly keep?: (done: object) => object
 }
 
 /** All of an answer, before it is known how it is written. */

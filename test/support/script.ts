@@ -51,6 +51,8 @@ export type Script = {
   /** The body, byte for byte; an event stream if one was asked for and the status is 200. */
   readonly body?: string | Uint8Array
   readonly isGzip?: boolean
+  /** Of a response with `background`: it is in the making until this is opened. */
+  readonly background?: Gate
   /** Takes the call and never answers. */
   readonly isSilent?: boolean
 }

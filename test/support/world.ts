@@ -173,7 +173,14 @@ export class World {
   async admit(id: string | null, json: Record<string, unknown>, key: string | null = null) {
     const text = JSON.stringify(json)
     const virtual = key === null ? null : this.accounts.findKey(key, this.now)!.self
-    const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text, bodyBytes: text.length }
+    const call = {
+      endpoint: ENDPOINTS.CHAT,
+      deployment,
+      json,
+      text,
+      bodyBytes: text.length,
+      context: 0,
+    }
     const applicant = { ...call, customerId: id, key: virtual }
     const admitted = await admit(applicant, this.gate)
     if (admitted.reservation !== null) {
