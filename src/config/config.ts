@@ -130,6 +130,8 @@ export type Config = {
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */
   readonly bodyBytesMax: number
+  /** The largest form with files, bytes, and how long it may take to arrive, milliseconds. */
+  readonly uploads: { readonly bytesMax: number; readonly timeoutMs: number }
   /** Wrong keys in a minute from one address before more are answered 429; 0: any number. */
   readonly failedAuthLimit: number
   /** How long the body of a call may take to arrive, milliseconds. */

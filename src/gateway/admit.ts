@@ -175,7 +175,7 @@ function refuseModel({ self: customer, budget }: LiveCustomer, model: string) {
 /** Without a price a call could not be counted against a budget: it is never free. */
 function refuseUnpriced(
   owner: LiveOwner,
-  { deployment, json }: Applicant,
+  { deployment, json, endpoint }: Applicant,
   { allowUnpriced }: BudgetRules,
 ) {
   const { price, services, modelName } = deployment
@@ -187,11 +187,13 @@ function refuseUnpriced(
   const own = budget?.modelMaxBudget?.[modelName]
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
   const end = price === null ? '' : '_priority'
+  const keys =
+    endpoint.media?.priceKeys ??
+    `\`input_cost_per_token${end}\` and \`output_cost_per_token${end}\``
   throw new Refusal(
     'model_not_priced',
     `Model \`${modelName}\` has no price${end === '' ? '' : ' for priority'}, and ` +
-      `${nameOf(owner)} has a budget. Add \`input_cost_per_token${end}\` and ` +
-      `\`output_cost_per_token${end}\` under its \`litellm_params\` in the config.`,
+      `${nameOf(owner)} has a budget. Add ${keys} under its \`litellm_params\` in the config.`,
     { param: end === '' ? 'model' : 'service_tier' },
   )
 }

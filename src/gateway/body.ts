@@ -30,6 +30,12 @@ const ACTED_ON = new Set([
   'n',
   'best_of',
   'service_tier',
+  'size',
+  'quality',
+  'partial_images',
+  'frame_count',
+  'input',
+  'speed',
 ])
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -8,11 +8,13 @@ import { type Admission, admit } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { goOnWith, storedAnswer } from './background.ts'
 import { editBody } from './body.ts'
+import { bytesAnswer } from './bytes.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
 import { editsFor } from './edits.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Form } from './form.ts'
 import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
@@ -20,7 +22,7 @@ import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
-import { readCall } from './read-call.ts'
+import { type Asked, readCall } from './read-call.ts'
 import {
   LEFT_BEFORE,
   LEFT_WAITING,
@@ -40,7 +42,9 @@ export type Call = {
   readonly id: string
   readonly endpoint: Endpoint
   readonly headers: Headers
+  /** Empty if it is a form. */
   readonly body: Uint8Array<ArrayBuffer>
+  readonly form?: Form | null
   /** What it came with; null: the master key. */
   readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
@@ -82,9 +86,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const startedAt = gateway.now()
   const { endpoint } = call
   const asked = readCall(call, gateway, startedAt)
-  const { text, json, streaming, customerId, model, deployment, previous } = asked
+  const { text, json, streaming, customerId, model, deployment, previous, upload } = asked
   const repeat = gateway.idempotency.begin({
-    ...call,
+    headers: call.headers,
+    body: call.form?.digest ?? call.body,
     path: endpoint.path,
     customerId,
     keyId: call.key?.id ?? null,
@@ -92,7 +97,8 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
   const context = previous?.context ?? 0
-  const demanding = { endpoint, json, text, bodyBytes: call.body.length, context }
+  const bodyBytes = call.form?.fieldBytes ?? call.body.length
+  const demanding = { endpoint, json, text, bodyBytes, context, upload }
   const applicant = { ...demanding, customerId, key: call.key, deployment }
   const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
     gateway.idempotency.end(repeat)
@@ -101,7 +107,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
 
   const customer = reservation?.customer?.self ?? null
   const keyId = reservation?.key?.self.id ?? null
-  const about = { customer, keyId, model, deployment, json, startedAt }
+  const about = { customer, keyId, model, deployment, json, upload, startedAt }
   const metered: MeteredCall = { id: call.id, endpoint, ...about }
   const open = openCallOf(metered, repeat)
   gateway.open(open)
@@ -119,7 +125,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   try {
     if (departure.hasLeft) throw call.signal.reason
     const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap })
-    const body = edits.size === 0 ? call.body : editBody(text, asked.members, edits)
+    const body = call.form?.edited(edits) ?? bodyWith(edits, call.body, asked)
     const { id: callId, headers } = call
     response = await forward({ callId, endpoint, headers, body, json, now: startedAt }, line)
   } catch (error) {
@@ -133,14 +139,24 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const goOn = goOnWith({ open, line, departure, settle }, gateway)
   const answer = { call: metered, response, wire, ...line, departure, settle, goOn, limits }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  if (!isStream || wire.stream === null) return jsonAnswer(answer)
+  if (!isStream || wire.stream === null) {
+    return wire.isBinary === true ? bytesAnswer(answer, gateway.clientIdleMs) : jsonAnswer(answer)
+  }
   return streamAnswer(answer, wire.stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
-    guard: guardOf(reservation, deployment, gateway),
+    // What cannot be capped was held for whole.
+    guard: endpoint.media === undefined ? guardOf(reservation, deployment, gateway) : null,
     checkpoints: gateway.checkpoints,
   })
 }
+
+/** As it came, where nothing has to differ. */
+const bodyWith = (
+  edits: ReadonlyMap<string, string | null>,
+  body: Call['body'],
+  { text, members }: Asked,
+) => (edits.size === 0 ? body : editBody(text, members, edits))
 
 /**
  * A call whose answer is kept for its repeat is carried to its end whatever the deployment's rule:

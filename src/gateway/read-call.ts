@@ -6,10 +6,13 @@ import type { Call, Gateway } from './call.ts'
 import type { Deployment } from './deployments.ts'
 import { identify } from './identify.ts'
 import { mayCall } from './key-access.ts'
+import { pricedFor, type Upload } from './media-call.ts'
 import { keeperOf, previousOf } from './stored.ts'
 
 /** What a call asks, of whom, and for whom. */
 export type Asked = CallBody & {
+  /** What came with it besides; null: nothing. */
+  readonly upload: Upload | null
   readonly members: readonly Member[]
   readonly streaming: Streaming
   readonly customerId: string | null
@@ -22,9 +25,7 @@ export type Asked = CallBody & {
 /** Reads a call, and chooses its deployment. Throws the refusal of the first wrong thing. */
 export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const { endpoint, key } = call
-  const { text, json } = parseBody(call.body)
-  const members = membersOf(text)
-  refuseDuplicates(members)
+  const { text, json, members, upload } = readBody(call)
   const streaming = readStreaming(json)
   if (endpoint.keepsAnswers) refuseStreamInBackground(json, streaming)
   const named = () => identify({ headers: call.headers, json }, gateway.identifyRules)
@@ -36,8 +37,18 @@ export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const by = { key, tab: known?.self.tab ?? null, now }
   const previous = endpoint.keepsAnswers ? previousOf(json, by, gateway.responses) : null
   const chosen = gateway.deployments.choose(model, region, isListed)
-  const deployment = previous === null ? chosen : keeperOf(previous, chosen, gateway.deployments)
-  return { text, json, members, streaming, customerId, model, deployment, previous }
+  const keeper = previous === null ? chosen : keeperOf(previous, chosen, gateway.deployments)
+  const deployment = pricedFor({ endpoint, json, upload }, keeper)
+  return { text, json, members, upload, streaming, customerId, model, deployment, previous }
+}
+
+/** What a body says, or a form, whose fields were refused if they are there twice. */
+function readBody({ body, form }: Call): Pick<Asked, 'text' | 'json' | 'members' | 'upload'> {
+  if (form) return { text: '', json: form.json, members: [], upload: form.upload }
+  const { text, json } = parseBody(body)
+  const members = membersOf(text)
+  refuseDuplicates(members)
+  return { text, json, members, upload: null }
 }
 
 /** The model that the call names, or else the customer's own default. */

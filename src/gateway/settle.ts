@@ -5,9 +5,10 @@ import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
-import { countInTurns, countPromptInTurns } from './counting.ts'
+import { chargedOf, countedUsage } from './counted-usage.ts'
 import { type Deployment, pricedIn } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Upload } from './media-call.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
 export type Ending = {
@@ -44,6 +45,8 @@ export type MeteredCall = {
   readonly deployment: Deployment
   /** The call's body. */
   readonly json: Readonly<Record<string, unknown>>
+  /** What came with it besides. */
+  readonly upload?: Upload | null
   readonly startedAt: number
 }
 
@@ -127,17 +130,12 @@ async function usageOf(
   tokenizerFor: (model: string) => Promise<Encode>,
 ): Promise<{ usage: Usage; usageSource: UsageSource }> {
   if (ending.usage === NO_USAGE) return { usage: NO_USAGE, usageSource: 'none' }
-  if (ending.usage !== null) {
-    return { usage: ending.usage, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
+  const reported = chargedOf(call, ending.usage)
+  if (reported !== null) {
+    return { usage: reported, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
   }
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }
-  const encode = await tokenizerFor(call.deployment.upstreamModel)
-  const usage = {
-    ...NO_USAGE,
-    input: await countPromptInTurns(call.json, encode),
-    output: await countInTurns([delivered], encode),
-  }
-  return { usage, usageSource: 'estimated' }
+  return { usage: await countedUsage(call, delivered, tokenizerFor), usageSource: 'estimated' }
 }

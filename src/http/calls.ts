@@ -5,7 +5,11 @@ import { ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { CALL_DOCS } from './call-docs.ts'
+import { FIELDS_BYTES_MAX, type FormParts, readForm, type SpooledForm } from './form.ts'
+import { MEDIA_DOCS } from './media-docs.ts'
 import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
+
+const DOCS: Record<keyof typeof ENDPOINTS, object> = { ...CALL_DOCS, ...MEDIA_DOCS }
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
@@ -15,6 +19,7 @@ export type CallParts = {
   readonly mayTakeTime: (request: Request, may: boolean) => void
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
+  readonly form: FormParts
   readonly newId: () => string
 }
 
@@ -29,7 +34,7 @@ export const callRoutes = (parts: CallParts) => {
     for (const prefix of ['', '/v1']) {
       routes.post(`${prefix}${endpoint.path}`, ({ request }) => answer(request, endpoint, parts), {
         parse: 'none',
-        detail: CALL_DOCS[name as keyof typeof ENDPOINTS],
+        detail: DOCS[name as keyof typeof ENDPOINTS],
       })
     }
   }
@@ -41,22 +46,45 @@ async function answer(request: Request, endpoint: Endpoint, parts: CallParts): P
   const id = parts.newId()
   parts.mayTakeTime(request, true)
   let isStream = false
+  let spooled: SpooledForm | null = null
   try {
+    const { headers, signal } = request
+    const call = { id, endpoint, headers, key, signal }
+    if (endpoint.isForm) {
+      spooled = await spoolForm(request, call, parts)
+      const { form } = spooled
+      const response = await parts.handleCall({ ...call, body: new Uint8Array(0), form })
+      isStream = isEventStream(response)
+      return response
+    }
     parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
     const body = await readBody(request, parts.body)
     parts.inFlight.sized(id, body.length)
-    const { headers, signal } = request
-    const response = await parts.handleCall({ id, endpoint, headers, body, key, signal })
-    isStream = isEventStream(response)
+    const response = await parts.handleCall({ ...call, body })
+    isStream = isEventStream(response) || endpoint.wire.isBinary === true
     return response
   } catch (error) {
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {
+    // The upstream has answered, or will not be asked again.
+    await spooled?.close()
     parts.inFlight.leave(id)
     // A stream has a watch of its own over its client.
     if (!isStream) parts.mayTakeTime(request, false)
   }
+}
+
+/** Only its fields are in memory. */
+async function spoolForm(
+  request: Request,
+  { id, endpoint }: Pick<Call, 'id' | 'endpoint'>,
+  { inFlight, form }: CallParts,
+): Promise<SpooledForm> {
+  inFlight.arrive(id, bytesAtMost(request, { bytesMax: FIELDS_BYTES_MAX }))
+  const spooled = await readForm(request, form, endpoint.hearsSound === true)
+  inFlight.sized(id, spooled.form.fieldBytes)
+  return spooled
 }
 
 const isEventStream = ({ headers }: Response): boolean =>

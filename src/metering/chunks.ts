@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { Usage } from './usage.ts'
-import type { Json, StreamWire } from './wire.ts'
+import { plus, type Usage } from './usage.ts'
+import type { Json, StreamWire, Told } from './wire.ts'
 
 /** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
 const UNDIGESTED_CHARS_MAX = 256 * 1024
@@ -167,7 +167,7 @@ export class ChunkReader {
     const event = { text, data }
     const json = this.#wire.mayTell(event) ? parse(data) : undefined
     const told = json === undefined ? {} : this.#wire.tell(json, event)
-    this.#usage = told.usage ?? this.#usage
+    this.#usage = usageAfter(this.#usage, told)
     this.#service = told.service ?? this.#service
     this.#ended = told.ends === true
     if (told.isUsageAlone === true) return this.#hideUsage ? NOTHING : null
@@ -200,6 +200,11 @@ export class ChunkReader {
     this.#undigestedChars = 0
     this.#undigestedBytes = 0
   }
+}
+
+function usageAfter(before: Usage | null, { usage = null, adds }: Told): Usage | null {
+  if (usage === null || before === null || adds !== true) return usage ?? before
+  return plus(before, usage)
 }
 
 /** Whether a part of a piece is the end of an event, and not only its beginning. */

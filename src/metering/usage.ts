@@ -61,6 +61,13 @@ export const NO_USAGE: Usage = {
   characters: 0,
 }
 
+/** What two parts of a call used together. */
+export function plus(one: Usage, other: Usage): Usage {
+  const sum: Partial<Record<Kind, number>> = {}
+  for (const kind of KINDS) sum[kind] = one[kind] + other[kind]
+  return sum as Usage
+}
+
 /** Everything that was read: what OpenAI calls `prompt_tokens`. */
 export const inputTokens = (usage: Usage): number => sumOf(usage, INPUT_KINDS)
 
@@ -208,7 +215,8 @@ function readInAll(
 const objectOf = (json: unknown): Json =>
   typeof json === 'object' && json !== null ? (json as Json) : {}
 
-function countOf(value: unknown): number | null {
+/** A count of tokens; null: it is none. */
+export function countOf(value: unknown): number | null {
   const isCount = Number.isInteger(value) && (value as number) >= 0
   return isCount && (value as number) <= TOKENS_MAX ? (value as number) : null
 }

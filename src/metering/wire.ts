@@ -15,6 +15,10 @@ export type Wire = {
   readonly usageOf: (answer: Json) => Usage | null
   /** The text that an answer in one piece hands to the client. */
   readonly textOf: (answer: Json) => string
+  /** What an answer says that is text and no JSON; absent: such a one is no answer. */
+  readonly fromText?: (text: string) => Json
+  /** Whether what is no event stream is bytes, to be passed on as they come. */
+  readonly isBinary?: true
   /** Null: the endpoint does not stream. */
   readonly stream: StreamWire | null
 }
@@ -65,6 +69,8 @@ export type StreamWire = {
 /** What an event tells besides its text. */
 export type Told = {
   readonly usage?: Usage | null
+  /** The usage is that of a part, and counts besides what was told before. */
+  readonly adds?: true
   /** The service tier that the answer was made in. */
   readonly service?: string | null
   /** It is an error in place of an answer. */
