@@ -11,8 +11,8 @@ const ERROR_BYTES_MAX = 64 * 1024
 
 /**
  * An answer of bytes, such as sound, passed on as it comes. Its last piece waits until the charge
- * is on disk. It is pulled: what the client does not read is not asked for. One that breaks off breaks
- * off for the client too, for there is no place in it for a sentence.
+ * is on disk. It is pulled: what the client does not read is not asked for. One that breaks off
+ * breaks off for the client too, for there is no place in it for a sentence.
  */
 export async function bytesAnswer(answer: Answer, clientIdleMs: number): Promise<Response> {
   await refuseJson(answer)
