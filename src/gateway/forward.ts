@@ -2,7 +2,7 @@ import { Refusal } from '../errors.ts'
 import { simulate } from '../providers/demo.ts'
 import { openaiRequest } from '../providers/openai.ts'
 import type { Deployment } from './deployments.ts'
-import { ENDPOINTS, type Endpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import { readAtMost } from './read.ts'
 import { connectionFailed, refusalOf, type Why, whyOf } from './upstream-errors.ts'
 import type { Watch } from './watch.ts'
@@ -59,14 +59,14 @@ export async function forward(ask: Ask, line: Line): Promise<Tried> {
 }
 
 function simulated(ask: Ask, { upstreamModel: model, mockResponse: text }: Deployment): Response {
-  if (ask.endpoint !== ENDPOINTS.CHAT) {
-    const message = `\`${model}\` is simulated here, and answers /chat/completions alone.`
-    throw new Refusal('invalid_request', message, { param: 'model' })
-  }
-  const { callId: id, now } = ask
+  const { callId: id, now, endpoint } = ask
+  const { path } = endpoint
   // What goes upstream, like any other's: with the cap and the usage that we ask for.
   const json = typeof ask.body === 'string' ? (JSON.parse(ask.body) as Ask['json']) : ask.json
-  return simulate({ json, model, text, id, now })
+  const response = simulate({ path, json, model, text, id, now })
+  if (response !== null) return response
+  const message = `\`${model}\` is simulated here, and has no answer for ${path}.`
+  throw new Refusal('invalid_request', message, { param: 'model' })
 }
 
 /** What came of one try. */
