@@ -6,7 +6,7 @@ import type { StoredResponse } from '../ledger/stored-response.ts'
 import { logError } from '../log.ts'
 import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
-import { Attempts } from './attempts.ts'
+import { type Answered, Attempts } from './attempts.ts'
 import { goOnWith, storedAnswer } from './background.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
@@ -113,8 +113,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   gateway.inFlight.add(call.id, { abort, departure })
 
   let isAsked = false
-  const answered = await attempts
-    .answer(abort, {
+  let answered: Answered
+  try {
+    if (departure.hasLeft) throw call.signal.reason
+    answered = await attempts.answer(abort, {
       asking: (isNow) => {
         isAsked = isNow
       },
@@ -123,11 +125,11 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
         gateway.openCalls.move(openCallOf(metered(), repeat))
       },
     })
-    .catch(async (error: unknown) => {
-      const left = isAsked ? LEFT_WAITING : LEFT_BEFORE
-      await settle(departure.hasLeft ? left : NOTHING_CAME)
-      throw error
-    })
+  } catch (error) {
+    const left = isAsked ? LEFT_WAITING : LEFT_BEFORE
+    await settle(departure.hasLeft ? left : NOTHING_CAME)
+    throw error
+  }
   const { response, line } = answered
   const { reservation } = attempts.stop
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
