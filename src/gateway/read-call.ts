@@ -3,13 +3,12 @@ import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Json } from '../metering/wire.ts'
 import { type CallBody, type Member, membersOf, parseBody, refuseDuplicates } from './body.ts'
 import type { Call, Gateway } from './call.ts'
-import type { Deployment } from './deployments.ts'
 import { identify } from './identify.ts'
 import { mayCall } from './key-access.ts'
-import { pricedFor, type Upload } from './media-call.ts'
-import { keeperOf, previousOf } from './stored.ts'
+import type { Upload } from './media-call.ts'
+import { previousOf } from './stored.ts'
 
-/** What a call asks, of whom, and for whom. */
+/** What a call asks, and for whom. */
 export type Asked = CallBody & {
   /** What came with it besides; null: nothing. */
   readonly upload: Upload | null
@@ -17,12 +16,15 @@ export type Asked = CallBody & {
   readonly streaming: Streaming
   readonly customerId: string | null
   readonly model: string
-  readonly deployment: Deployment
+  /** Where it has to stay; null: anywhere. */
+  readonly region: string | null
+  /** Whether the caller may see a model. */
+  readonly isListed: (model: string) => boolean
   /** The answer that it goes on from; null: none. */
   readonly previous: StoredResponse | null
 }
 
-/** Reads a call, and chooses its deployment. Throws the refusal of the first wrong thing. */
+/** Reads a call. Throws the refusal of the first thing that is wrong. */
 export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const { endpoint, key } = call
   const { text, json, members, upload } = readBody(call)
@@ -36,10 +38,8 @@ export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const model = modelOf(json, defaultModel)
   const by = { key, tab: known?.self.tab ?? null, now }
   const previous = endpoint.keepsAnswers ? previousOf(json, by, gateway.responses) : null
-  const chosen = gateway.deployments.choose(model, region, isListed)
-  const keeper = previous === null ? chosen : keeperOf(previous, chosen, gateway.deployments)
-  const deployment = pricedFor({ endpoint, json, upload }, keeper)
-  return { text, json, members, upload, streaming, customerId, model, deployment, previous }
+  const body = { text, json, members, upload }
+  return { ...body, streaming, customerId, model, region, isListed, previous }
 }
 
 /** What a body says, or a form, whose fields were refused if they are there twice. */
