@@ -1,6 +1,8 @@
 import { Refusal } from '../errors.ts'
 import { KILOBYTE_OF_SOUND } from '../metering/sound-wires.ts'
 import { type Answer, headersOf } from './answer.ts'
+import type { Gateway } from './call.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import { type Sink, untilUnread } from './idle.ts'
 import { readAtMost } from './read.ts'
 import { type Ending, LEFT_WAITING, NOTHING_CAME } from './settle.ts'
@@ -14,9 +16,12 @@ const ERROR_BYTES_MAX = 64 * 1024
  * is on disk. It is pulled: what the client does not read is not asked for. One that breaks off
  * breaks off for the client too, for there is no place in it for a sentence.
  */
-export async function bytesAnswer(answer: Answer, clientIdleMs: number): Promise<Response> {
+export async function bytesAnswer(
+  answer: Answer,
+  { clientIdleMs, checkpoints }: Pick<Gateway, 'clientIdleMs' | 'checkpoints'>,
+): Promise<Response> {
   await refuseJson(answer)
-  const passage = new Passage(answer)
+  const passage = new Passage(answer, checkpoints)
   const source = {
     pull: (client: Sink) => passage.pull(client),
     cancel: () => passage.leave(),
@@ -49,6 +54,7 @@ async function refuseJson(answer: Answer) {
 class Passage {
   readonly #answer: Answer
   readonly #upstream: ReadableStreamDefaultReader<Uint8Array> | null
+  readonly #unwatch: () => void
   #bytes = 0
   /** The last piece that came. */
   #kept: Uint8Array | null = null
@@ -56,8 +62,13 @@ class Passage {
   #pulling: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | null = null
 
-  constructor(answer: Answer) {
+  constructor(answer: Answer, checkpoints: Checkpoints) {
     this.#answer = answer
+    this.#unwatch = checkpoints.watch({
+      call: answer.call,
+      delivered: () => this.#delivered(),
+      counted: () => {},
+    })
     this.#upstream = answer.response.body?.getReader() ?? null
     answer.departure.whenLeft(() => void this.leave())
   }
@@ -124,11 +135,16 @@ class Passage {
     const { departure, watch, settle } = this.#answer
     this.#isDone = true
     watch.stop()
+    this.#unwatch()
     await settle({
       outcome: departure.hasLeft ? 'client_closed' : outcome,
       isDrained: departure.hasLeft,
       usage: null,
-      delivered: () => KILOBYTE_OF_SOUND.repeat(Math.ceil(this.#bytes / 1024)),
+      delivered: () => this.#delivered(),
     })
+  }
+
+  #delivered(): string {
+    return KILOBYTE_OF_SOUND.repeat(Math.ceil(this.#bytes / 1024))
   }
 }

@@ -144,7 +144,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const answer = { call: metered(), response, wire, ...line, departure, settle, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   if (!isStream || wire.stream === null) {
-    return wire.isBinary === true ? bytesAnswer(answer, gateway.clientIdleMs) : jsonAnswer(answer)
+    return wire.isBinary === true ? bytesAnswer(answer, gateway) : jsonAnswer(answer)
   }
   return streamAnswer(answer, wire.stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,

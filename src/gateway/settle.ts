@@ -1,5 +1,5 @@
 import { type Nanos, ZERO } from '../ledger/money.ts'
-import type { OpenCall } from '../ledger/open-call.ts'
+import { hasDelivered, type OpenCall } from '../ledger/open-call.ts'
 import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
@@ -91,6 +91,7 @@ export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenC
   repeat,
   input: 0,
   output: 0,
+  usage: null,
 })
 
 /**
@@ -98,14 +99,14 @@ export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenC
  * (`reported`), else at what it had delivered.
  */
 export function interruptedRow(open: OpenCall, reported: Usage | null, now: number): LedgerRow {
-  const { repeat, input, output, ...identity } = open
-  const delivered = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
-  const usage = reported ?? delivered
+  const { repeat, input, output, usage: counted, ...identity } = open
+  const text = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
+  const usage = reported ?? { ...NO_USAGE, ...(counted ?? text) }
   const cost = open.price === UNPRICED ? ZERO : costOf(usage, JSON.parse(open.price) as Price)
-  const ownSource = output === 0 ? 'none' : 'estimated'
+  const ownSource = hasDelivered(open) ? 'estimated' : 'none'
   const usageSource = reported === null ? ownSource : 'upstream'
-  const counted = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
-  return { ...identity, ...counted, settledAt: now }
+  const settled = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
+  return { ...identity, ...settled, settledAt: now }
 }
 
 const identityOf = (call: MeteredCall) => ({

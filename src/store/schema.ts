@@ -229,6 +229,11 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
       CREATE INDEX responses_unfinished ON responses (call_id) WHERE context IS NULL;
     `,
   },
+  {
+    name: 'what calls under way have delivered besides text',
+    // JSON, by kind.
+    sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
+  },
 ]
 
 /** How many migrations this version knows. */
