@@ -12,7 +12,7 @@ import { refusalInside } from './upstream-errors.ts'
 const ERROR_BYTES_MAX = 64 * 1024
 
 /**
- * An answer of bytes, such as sound, passed on as it comes. Its last piece waits until the charge
+ * An answer of bytes, such as sound, passed on as it comes. Its last byte waits until the charge
  * is on disk. It is pulled: what the client does not read is not asked for. One that breaks off
  * breaks off for the client too, for there is no place in it for a sentence.
  */
@@ -50,14 +50,16 @@ async function refuseJson(answer: Answer) {
   }
 }
 
+const NOTHING = new Uint8Array(0)
+
 /** One answer from its upstream to its client. */
 class Passage {
   readonly #answer: Answer
   readonly #upstream: ReadableStreamDefaultReader<Uint8Array> | null
   readonly #unwatch: () => void
   #bytes = 0
-  /** The last piece that came. */
-  #kept: Uint8Array | null = null
+  /** The last byte that came. */
+  #kept: Uint8Array = NOTHING
   #isDone = false
   #pulling: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | null = null
@@ -113,20 +115,29 @@ class Passage {
     watch.waits()
     const piece = (await this.#upstream?.read()) ?? { done: true, value: undefined }
     watch.seen()
-    const before = this.#kept
     if (!piece.done) {
-      this.#kept = piece.value
       this.#bytes += piece.value.length
-      return this.#send(client, before)
+      return this.#send(client, this.#afterKept(piece.value))
     }
     await this.#settle(this.#bytes === 0 ? 'upstream_failed' : 'ok')
-    this.#send(client, before)
+    this.#send(client, this.#kept)
     if (client !== null && !this.#answer.departure.hasLeft) client.close()
     return true
   }
 
-  #send(client: Sink | null, piece: Uint8Array | null): boolean {
-    if (piece === null || piece.length === 0) return false
+  /** What was kept, and a piece but for its last byte, which is kept in turn. */
+  #afterKept(piece: Uint8Array): Uint8Array {
+    if (piece.length === 0) return NOTHING
+    const { length } = this.#kept
+    const passed = new Uint8Array(length + piece.length - 1)
+    passed.set(this.#kept)
+    passed.set(piece.subarray(0, -1), length)
+    this.#kept = piece.slice(-1)
+    return passed
+  }
+
+  #send(client: Sink | null, piece: Uint8Array): boolean {
+    if (piece.length === 0) return false
     if (client !== null && !this.#answer.departure.hasLeft) client.enqueue(piece)
     return true
   }
