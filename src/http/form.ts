@@ -112,28 +112,26 @@ async function partsOf(
   parser: BusboyInstance,
   { spool, parts }: { readonly spool: Spool; readonly parts: FormParts },
 ): Promise<Part[]> {
-  const broken = Promise.withResolvers<never>()
-  // Else a break that nobody waits for at that moment would end the process.
-  broken.promise.catch(() => {})
-  const timer = setTimeout(() => broken.reject(tooSlow(parts)), parts.timeoutMs)
-  const collected = new Collected(spool, broken.reject)
+  const end = new FirstFailure()
+  const timer = setTimeout(() => end.fail(tooSlow(parts)), parts.timeoutMs)
+  const collected = new Collected(spool, (reason) => end.fail(reason))
   const finished = collected.listenTo(parser)
   const reader = request.body?.getReader()
   let bytes = 0
   try {
     for (;;) {
-      const piece = await Promise.race([reader?.read(), broken.promise])
+      const piece = await end.or(reader?.read())
       bytes += piece?.value?.length ?? 0
       const isTooLarge = bytes > parts.bytesMax
       const isOver = piece === undefined || piece.done
       if (isTooLarge && (isOver || bytes > parts.bytesMax * LENIENCE)) throw tooLarge(parts)
       if (isOver) break
       if (isTooLarge || parser.write(piece.value)) continue
-      await Promise.race([once(parser, 'drain'), broken.promise])
+      await end.or(once(parser, 'drain'))
     }
     parser.end()
-    await Promise.race([finished, broken.promise])
-    return await Promise.race([collected.all(), broken.promise])
+    await end.or(finished)
+    return await end.or(collected.all())
   } catch (error) {
     // Not waited for: Deno reads what is left of the body first, however long that takes.
     reader?.cancel().catch(() => {})
@@ -141,6 +139,28 @@ async function partsOf(
     throw error
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/**
+ * Waits for one thing after the other, but no longer than until the first failure. A `Promise.race`
+ * with a promise that outlives it would keep all that ever came.
+ */
+class FirstFailure {
+  #failed: { readonly reason: unknown } | null = null
+  #wake: (reason: unknown) => void = () => {}
+
+  fail(reason: unknown) {
+    this.#failed ??= { reason }
+    this.#wake(reason)
+  }
+
+  or<Thing>(what: Promise<Thing> | Thing): Promise<Thing> {
+    const { promise, resolve, reject } = Promise.withResolvers<Thing>()
+    this.#wake = reject
+    if (this.#failed !== null) reject(this.#failed.reason)
+    Promise.resolve(what).then(resolve, reject)
+    return promise
   }
 }
 
@@ -170,7 +190,8 @@ class Collected {
     parser.on('finish', () => finished.resolve())
     parser.on('field', (name, value, isNameCut, isValueCut) => {
       this.#fieldBytes += name.length + Buffer.byteLength(value)
-      if (isNameCut) this.#fail(wrong('The form has a field whose name is too long.'))
+      if (isNameCut || name.length >= LIMITS.fieldNameSize)
+        this.#fail(wrong('The form has a field whose name is too long.'))
       if (isValueCut || this.#fieldBytes > FIELDS_BYTES_MAX) {
         this.#fail(wrong(`The fields of the form are too long; \`${name}\` is one of them.`))
       }
