@@ -143,10 +143,11 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const goOn = goOnWith({ open: openCallOf(metered(), repeat), line, departure, settle }, gateway)
   const answer = { call: metered(), response, wire, ...line, departure, settle, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  if (!isStream || wire.stream === null) {
+  const stream = wire.streamFor?.(json) ?? wire.stream
+  if (!isStream || stream === null) {
     return wire.isBinary === true ? bytesAnswer(answer, gateway) : jsonAnswer(answer)
   }
-  return streamAnswer(answer, wire.stream, {
+  return streamAnswer(answer, stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
     // What cannot be capped was held for whole.

@@ -9,10 +9,10 @@ export const SKETCH = '~'
 
 /**
  * Pictures as they come about (https://platform.openai.com/docs/api-reference/images-streaming):
- * sketches, and for each picture an event with its usage. The stream ends with its connection, as
- * several pictures are several such events, whose usages add up.
+ * sketches, and for each picture an event with its usage. Several pictures are several such events,
+ * whose usages add up, and only the end of the connection tells which was the last.
  */
-const STREAM: StreamWire = {
+const SEVERAL: StreamWire = {
   mayTell: ({ data }) => data.includes('.completed"') || data.includes('"error"'),
   tell(json) {
     if (json === null) return {}
@@ -31,6 +31,15 @@ const STREAM: StreamWire = {
   errorEvent: (error) => eventText('error', { type: 'error', ...error }),
 }
 
+/** Where one picture was asked for it is the end, and waits until its charge is on disk. */
+const ONE: StreamWire = {
+  ...SEVERAL,
+  tell(json, event) {
+    const told = SEVERAL.tell(json, event)
+    return told.adds === true ? { ...told, ends: true } : told
+  },
+}
+
 const DONE = new Set<unknown>(['image_generation.completed', 'image_edit.completed'])
 const SKETCHES = new Set<unknown>(['image_generation.partial_image', 'image_edit.partial_image'])
 
@@ -39,7 +48,8 @@ export const IMAGES_WIRE: Wire = {
   isAnswer: ({ data }) => Array.isArray(data),
   usageOf: (answer) => withPictures(usageFromImages(answer['usage']), picturesIn(answer)),
   textOf: (answer) => PICTURE.repeat(picturesIn(answer)),
-  stream: STREAM,
+  stream: SEVERAL,
+  streamFor: ({ n }) => (Number(n ?? 1) === 1 ? ONE : SEVERAL),
 }
 
 const picturesIn = ({ data }: Json): number => (Array.isArray(data) ? data.length : 0)

@@ -21,6 +21,8 @@ export type Wire = {
   readonly isBinary?: true
   /** Null: the endpoint does not stream. */
   readonly stream: StreamWire | null
+  /** How it streams for a call that asks so, where that depends on it. */
+  readonly streamFor?: (asked: Json) => StreamWire
 }
 
 /** The service tier that an answer names, or null: OpenAI has it beside the usage everywhere. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Nanos } from '../../src/ledger/money.ts'
+import { ChunkReader } from '../../src/metering/chunks.ts'
 import { costOf } from '../../src/metering/cost.ts'
 import { IMAGES_WIRE } from '../../src/metering/image-wire.ts'
 import type { Media, MediaCall } from '../../src/metering/media.ts'
@@ -176,4 +177,20 @@ describe('what is no usage is counted by us', () => {
     const bare = { ...NO_USAGE, images: 2 }
     expect(told(PICTURES, callOf('openai/gpt-image-1'), bare)).toBeNull()
   })
+})
+
+test('pictures in a stream add up, and the only one that was asked for is the end', () => {
+  const usage = { input_tokens: 5, output_tokens: 272, total_tokens: 277 }
+  const done = { type: 'image_generation.completed', b64_json: 'iVBORw0KGgo=', usage }
+  const event = new TextEncoder().encode(`event: ${done.type}\ndata: ${JSON.stringify(done)}\n\n`)
+  const readerOf = (n: number) =>
+    new ChunkReader({
+      wire: IMAGES_WIRE.streamFor!({ n }),
+      hideUsage: false,
+      cleanError: (error) => error,
+    })
+  const two = readerOf(2)
+  expect([two.read(event).end, two.read(event).end]).toEqual([null, null])
+  expect(two.usage()).toEqual({ ...NO_USAGE, input: 10, outputImage: 544, images: 2 })
+  expect(readerOf(1).read(event)).toEqual({ pass: new Uint8Array(0), end: event })
 })
