@@ -37,6 +37,11 @@ export function readBounds(reader: Reader, tollgate: MapField | null): Bounds {
       min: 0.001,
       max: 10_240,
     }) ?? 100
+  const uploadsMb = within(
+    'max_uploads_mb',
+    `a number of megabytes from ${uploadMb} (max_upload_mb) to ${BODIES_MB_MAX}`,
+    { min: uploadMb, max: BODIES_MB_MAX },
+  )
   const bodyTimeoutMs = Math.round((seconds('body_timeout') ?? 120) * 1000)
   const calls = reader.field(tollgate, 'max_calls_in_flight')
   const callsMax = reader.number(calls, 'a whole number from 1 to 1000000', {
@@ -52,6 +57,7 @@ export function readBounds(reader: Reader, tollgate: MapField | null): Bounds {
       bytesMax: Math.round(uploadMb * BYTES_PER_MB),
       // As slow a client as is taken for any other body.
       timeoutMs: bodyTimeoutMs * Math.max(1, Math.ceil(uploadMb / bodyMb)),
+      diskBytesMax: Math.round((uploadsMb ?? Math.max(uploadMb, 2048)) * BYTES_PER_MB),
     },
     clientIdleMs: Math.round((seconds('client_idle_timeout') ?? 600) * 1000),
     callsInFlightMax: callsMax ?? 10_000,

@@ -8,6 +8,7 @@ import { CALL_DOCS } from './call-docs.ts'
 import { FIELDS_BYTES_MAX, type FormParts, readForm, type SpooledForm } from './form.ts'
 import { MEDIA_DOCS } from './media-docs.ts'
 import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
+import { Room } from './room.ts'
 
 const DOCS: Record<keyof typeof ENDPOINTS, object> = { ...CALL_DOCS, ...MEDIA_DOCS }
 
@@ -19,7 +20,10 @@ export type CallParts = {
   readonly mayTakeTime: (request: Request, may: boolean) => void
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
-  readonly form: FormParts
+  readonly form: Omit<FormParts, 'room'> & {
+    /** For the files of all calls together. */
+    readonly diskBytesMax: number
+  }
   readonly newId: () => string
 }
 
@@ -29,19 +33,26 @@ export type CallParts = {
  */
 export const callRoutes = (parts: CallParts) => {
   const routes = new Elysia({ normalize: false })
+  const room = new Room(parts.form.diskBytesMax)
   for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
     // With and without, for base URLs of either kind.
     for (const prefix of ['', '/v1']) {
-      routes.post(`${prefix}${endpoint.path}`, ({ request }) => answer(request, endpoint, parts), {
-        parse: 'none',
-        detail: DOCS[name as keyof typeof ENDPOINTS],
-      })
+      routes.post(
+        `${prefix}${endpoint.path}`,
+        ({ request }) => answer(request, endpoint, { ...parts, room }),
+        {
+          parse: 'none',
+          detail: DOCS[name as keyof typeof ENDPOINTS],
+        },
+      )
     }
   }
   return routes
 }
 
-async function answer(request: Request, endpoint: Endpoint, parts: CallParts): Promise<Response> {
+type Parts = CallParts & { readonly room: Room }
+
+async function answer(request: Request, endpoint: Endpoint, parts: Parts): Promise<Response> {
   const key = parts.authorize(request)
   const id = parts.newId()
   parts.mayTakeTime(request, true)
@@ -79,10 +90,10 @@ async function answer(request: Request, endpoint: Endpoint, parts: CallParts): P
 async function spoolForm(
   request: Request,
   { id, endpoint }: Pick<Call, 'id' | 'endpoint'>,
-  { inFlight, form }: CallParts,
+  { inFlight, form, room }: Parts,
 ): Promise<SpooledForm> {
   inFlight.arrive(id, bytesAtMost(request, { bytesMax: FIELDS_BYTES_MAX }))
-  const spooled = await readForm(request, form, endpoint.hearsSound === true)
+  const spooled = await readForm(request, { ...form, room }, endpoint.hearsSound === true)
   inFlight.sized(id, spooled.form.fieldBytes)
   return spooled
 }

@@ -4,6 +4,8 @@ import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/bus
 import { Refusal } from '../errors.ts'
 import type { Form } from '../gateway/form.ts'
 import { bodyOf, digestOf, type FilePart, jsonOf, type Part } from './form-body.ts'
+import { bytesAtMost } from './request-body.ts'
+import type { Room } from './room.ts'
 
 /** A file for what is too large for memory; `runtime/spool.ts` makes them. */
 export type Spool = {
@@ -20,6 +22,8 @@ export type FormParts = {
     sound: () => ReadableStream<Uint8Array<ArrayBuffer>>,
     file: { readonly bytes: number; readonly filename: string | null },
   ) => Promise<number>
+  /** On disk, for all forms together. */
+  readonly room: Room
   /** Largest form, bytes. */
   readonly bytesMax: number
   /** From its headers to its last byte, milliseconds. */
@@ -60,13 +64,22 @@ export async function readForm(
   const parser = parserOf(request)
   const length = Number(request.headers.get('content-length') ?? 0)
   if (length > parts.bytesMax * LENIENCE) throw tooLarge(parts)
-  const spool = await parts.openSpool().catch(noRoom)
+  const giveBack = parts.room.take(bytesAtMost(request, parts))
+  const spool = await parts.openSpool().catch((cause: unknown) => {
+    giveBack()
+    return noRoom(cause)
+  })
+  const close = async () => {
+    await spool.close()
+    giveBack()
+  }
   try {
     const read = await partsOf(request, parser, { spool, parts })
+    giveBack(spool.bytes)
     const form = await formOf(read, spool, hearsSound ? parts.soundMsOf : null)
-    return { form, close: () => spool.close() }
+    return { form, close }
   } catch (error) {
-    await spool.close()
+    await close()
     throw error
   }
 }

@@ -54,3 +54,37 @@ export function pricesOfUnits(
     },
   }
 }
+
+/** A price of what is not counted in tokens, as a config would have it. */
+export type UnitPrice = {
+  readonly key: string
+  readonly unit: string
+  /** For one. */
+  readonly dollars: number
+  /** Quality and size, if the price depends on them: `hd 1024x1024`. */
+  readonly about: string | null
+}
+
+const KEY_OF_KIND: Readonly<Record<OtherKind, string>> = {
+  images: 'output_cost_per_image',
+  audioMs: 'input_cost_per_second',
+  characters: 'input_cost_per_character',
+}
+
+/** All of them that a price has, for people. */
+export function unitPricesOf({ rates, pixels, pictures }: Price): UnitPrice[] {
+  const priced = (key: string, rate: Nanos, about: string | null = null): UnitPrice => {
+    const { unit, places } = UNITS[key]!
+    return { key, unit, dollars: rate / 10 ** places, about }
+  }
+  const ofKinds = Object.entries(KEY_OF_KIND).flatMap(([kind, key]) => {
+    const rate = rates[kind as OtherKind]
+    return rate === undefined ? [] : [priced(key, rate)]
+  })
+  const ofPixels = pixels === undefined ? [] : [priced('input_cost_per_pixel', pixels)]
+  const ofPictures = (pictures ?? []).map(({ quality, size, rate }) => {
+    const about = [quality, size].filter((word) => word !== null).join(' ')
+    return priced('output_cost_per_image', rate, about)
+  })
+  return [...ofKinds, ...ofPixels, ...ofPictures]
+}

@@ -88,6 +88,21 @@ describe.each(RUNTIMES)('on $on', async ({ command }) => {
     expect(bookedOn(server.databasePath, 'listener')).toHaveLength(4)
   })
 
+  test.each(['tts-1', 'dall-e-3', 'whisper-1'])(
+    'a model that only has a price for something else, here %s, is not free to chat with',
+    async (model) => {
+      const user = `chats with ${model}`
+      await server.ask('/customer/new', { json: { user_id: user, max_budget: 1 } })
+      const before = upstream.calls.length
+      const messages = [{ role: 'user', content: 'Hello' }]
+      const { status, json } = await server.ask('/chat/completions', {
+        json: { model, user, messages },
+      })
+      expect([status, json.error.type]).toEqual([400, 'model_not_priced'])
+      expect(upstream.calls.length).toBe(before)
+    },
+  )
+
   test('speech that breaks off breaks off for its client, who is charged for what came', async () => {
     const gate = new Gate()
     upstream.next({
