@@ -30,6 +30,7 @@ const ACTED_ON = new Set([
   'n',
   'best_of',
   'service_tier',
+  'thinking',
 ])
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -29,6 +29,7 @@ import {
   unmeteredRow,
 } from './settle.ts'
 import { streamAnswer } from './stream.ts'
+import { requireServed } from './translate.ts'
 import { type IsReachable, Watch } from './watch.ts'
 
 /** One metered request, as it came. */
@@ -87,6 +88,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     call.key === null || mayCall(gateway.accounts, call.key, model, startedAt)
   const model = modelOf(json, defaultModel)
   const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
+  requireServed({ endpoint, deployment, json })
   const repeat = gateway.idempotency.begin({
     ...call,
     path: endpoint.path,
@@ -214,8 +216,8 @@ function guardOf(
   return new Guard({ reservation, accounts, encode })
 }
 
-/** The model that the call names, or else the customer's own default. */
-function modelOf(json: Readonly<Record<string, unknown>>, byDefault: string | null): string {
+/** The model that the call names, or else the customer's own default. Throws `invalid_request`. */
+export function modelOf(json: Readonly<Record<string, unknown>>, byDefault: string | null): string {
   const model = json['model'] ?? byDefault ?? undefined
   if (typeof model === 'string' && model !== '') return model
   const got = model === undefined ? 'nothing' : JSON.stringify(model)?.slice(0, 100)
@@ -245,7 +247,7 @@ function readStreaming(json: Readonly<Record<string, unknown>>): Streaming {
 }
 
 /** What must differ upstream: the model's name there, what is ours, a cap, a stream's usage. */
-function editsFor(
+export function editsFor(
   json: Readonly<Record<string, unknown>>,
   about: {
     readonly endpoint: Endpoint
@@ -259,7 +261,7 @@ function editsFor(
   if (json['model'] !== deployment.upstreamModel) {
     edits.set('model', JSON.stringify(deployment.upstreamModel))
   }
-  if ('litellm_metadata' in json) edits.set('litellm_metadata', null)
+  for (const name of OURS[endpoint.format]) if (name in json) edits.set(name, null)
   if (endpoint.asksForUsage && asked.stream && !asked.usage) {
     const options = json['stream_options'] as object | null | undefined
     edits.set('stream_options', JSON.stringify({ ...options, include_usage: true }))
@@ -269,5 +271,14 @@ function editsFor(
   const given = endpoint.caps.filter((name) => typeof json[name] === 'number')
   const added = given.length > 0 ? given : [endpoint.capFor(deployment.provider)]
   for (const name of added) if (name !== null) edits.set(name, String(cap))
+  for (const [name, value] of Object.entries(endpoint.fitTo(json, cap))) {
+    edits.set(name, JSON.stringify(value))
+  }
   return edits
 }
+
+/** What is for the gateway alone; Anthropic refuses a member that it does not know. */
+const OURS = {
+  openai: ['litellm_metadata'],
+  anthropic: ['litellm_metadata', 'user', 'safety_identifier'],
+} as const

@@ -1,4 +1,10 @@
-import { hasAudio, hasImages, imageCount, imageTokensMax } from '../metering/images.ts'
+import {
+  documentTokensMax,
+  hasAudio,
+  hasImages,
+  imageCount,
+  imageTokensMax,
+} from '../metering/images.ts'
 import type { Price } from '../metering/price.ts'
 import type { Json } from '../metering/wire.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
@@ -38,6 +44,8 @@ export type Demanding = {
 export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
   const { endpoint, json, text } = call
   const images = imageCount(json) * imageTokensMax(deployment.upstreamModel)
+  const isAnthropic = deployment.provider === 'anthropic'
+  const documents = isAnthropic ? documentTokensMax(json, deployment.upstreamModel) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,
@@ -55,12 +63,12 @@ export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
     const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     return { ...base, inputTokens, rates }
   }
-  const most = call.bodyBytes + images
+  const most = call.bodyBytes + images + documents
   const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {
     demand: sized(most),
     prompt: new Prompt(json, (promptTokens) => {
-      const counted = promptTokens + images
+      const counted = promptTokens + images + documents
       return sized(Math.min(most, Math.ceil(counted * (1 + margin)) + MARGIN_TOKENS))
     }),
   }

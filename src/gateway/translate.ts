@@ -1,0 +1,91 @@
+import { Refusal } from '../errors.ts'
+import type { Json } from '../metering/wire.ts'
+import { anthropicRequest } from '../providers/anthropic/ask.ts'
+import { toAnthropic } from '../providers/anthropic/request.ts'
+import { translated } from '../providers/anthropic/response.ts'
+import { openaiRequest, type UpstreamRequest } from '../providers/openai.ts'
+import type { Deployment } from './deployments.ts'
+import { ENDPOINTS, type Endpoint } from './endpoint.ts'
+import type { Ask } from './forward.ts'
+
+/** How an upstream is asked, and what its good answer is for us. */
+export type UpstreamCall = UpstreamRequest & {
+  readonly body: string | Uint8Array<ArrayBuffer>
+  readonly answered: (response: Response) => Response
+}
+
+/**
+ * A call in the wire format of its deployment's provider. One of OpenAI's chat to a model of
+ * Anthropic is translated, and its answer back, so that whatever comes after sees OpenAI's wire
+ * alone; all others pass as they are.
+ */
+export function upstreamCall(ask: Ask, deployment: Deployment): UpstreamCall {
+  const { endpoint, headers, body } = ask
+  if (!speaksAnthropic(deployment)) {
+    return { ...openaiRequest(deployment, endpoint.path, headers), body, answered: asItIs }
+  }
+  if (endpoint.format === 'anthropic') {
+    return { ...anthropicRequest(deployment, endpoint.path, headers), body, answered: asItIs }
+  }
+  // What goes upstream: with the cap and the model's name there.
+  const json = typeof body === 'string' ? (JSON.parse(body) as Json) : ask.json
+  return {
+    ...anthropicRequest(deployment, ENDPOINTS.MESSAGES.path, withoutVersion(headers)),
+    body: JSON.stringify(toAnthropic(json, translationFor(deployment))),
+    answered: (response) => translated(response, Math.floor(ask.now / 1_000)),
+  }
+}
+
+/** The translation is into one version of Anthropic's API, whichever the client knows. */
+function withoutVersion(headers: Headers): Headers {
+  const own = new Headers(headers)
+  own.delete('anthropic-version')
+  return own
+}
+
+const asItIs = (response: Response) => response
+
+/**
+ * Throws `invalid_request` for a call that the deployment's provider cannot be asked: an endpoint
+ * that it does not have, or a member that cannot be translated for it. Before anything is held.
+ */
+export function requireServed(call: {
+  readonly endpoint: Endpoint
+  readonly deployment: Deployment
+  readonly json: Json
+}) {
+  const { endpoint, deployment, json } = call
+  const { modelName, upstreamModel } = deployment
+  if (deployment.mockResponse !== null) return
+  if (!speaksAnthropic(deployment)) {
+    if (endpoint.format === 'anthropic') throw notAnthropic(modelName, endpoint.path)
+    return
+  }
+  if (endpoint.format === 'anthropic') return
+  if (endpoint !== ENDPOINTS.CHAT) throw onlyAnthropic(modelName, endpoint.path)
+  toAnthropic({ ...json, model: upstreamModel }, translationFor(deployment))
+}
+
+const speaksAnthropic = ({ provider }: Deployment): boolean => provider === 'anthropic'
+
+const translationFor = ({ outputTokensMax, rules }: Deployment) => ({
+  outputTokensMax,
+  dropsParams: rules.dropsParams,
+})
+
+/** The reverse is not translated: thoughts and the marks of caches would be lost on the way. */
+export const notAnthropic = (modelName: string, path: string): Refusal =>
+  new Refusal(
+    'invalid_request',
+    `\`${modelName}\` is not one of Anthropic's models, which ${path} is for. ` +
+      `Call it at ${ENDPOINTS.CHAT.path}.`,
+    { param: 'model' },
+  )
+
+const onlyAnthropic = (modelName: string, path: string): Refusal =>
+  new Refusal(
+    'invalid_request',
+    `\`${modelName}\` is one of Anthropic's models, which have no ${path}. ` +
+      `Call it at ${ENDPOINTS.CHAT.path} or ${ENDPOINTS.MESSAGES.path}.`,
+    { param: 'model' },
+  )
