@@ -5,7 +5,7 @@ import { toAnthropic } from '../providers/anthropic/request.ts'
 import { translated } from '../providers/anthropic/response.ts'
 import { openaiRequest, type UpstreamRequest } from '../providers/openai.ts'
 import type { Deployment } from './deployments.ts'
-import { ENDPOINTS, type Endpoint } from './endpoint.ts'
+import { ENDPOINTS, type Endpoint, wholeNumber } from './endpoint.ts'
 import type { Ask } from './forward.ts'
 
 /** How an upstream is asked, and what its good answer is for us. */
@@ -47,7 +47,8 @@ const asItIs = (response: Response) => response
 
 /**
  * Throws `invalid_request` for a call that the deployment's provider cannot be asked: an endpoint
- * that it does not have, or a member that cannot be translated for it. Before anything is held.
+ * that it does not have, a member that it wants, or one that cannot be translated for it. Before
+ * anything is held.
  */
 export function requireServed(call: {
   readonly endpoint: Endpoint
@@ -61,9 +62,17 @@ export function requireServed(call: {
     if (endpoint.format === 'anthropic') throw notAnthropic(modelName, endpoint.path)
     return
   }
+  if (endpoint === ENDPOINTS.MESSAGES) requireCap(json)
   if (endpoint.format === 'anthropic') return
   if (endpoint !== ENDPOINTS.CHAT) throw onlyAnthropic(modelName, endpoint.path)
   toAnthropic({ ...json, model: upstreamModel }, translationFor(deployment))
+}
+
+/** Said here, where a budget would otherwise give a call a cap that Anthropic refuses without. */
+function requireCap(json: Json) {
+  if (wholeNumber(json, 'max_tokens', { least: 0, most: 1e9 }) !== null) return
+  const message = '`max_tokens` is missing: Anthropic wants the longest answer, in tokens.'
+  throw new Refusal('invalid_request', message, { param: 'max_tokens' })
 }
 
 const speaksAnthropic = ({ provider }: Deployment): boolean => provider === 'anthropic'

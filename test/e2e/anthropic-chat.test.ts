@@ -89,6 +89,13 @@ describe.each(RUNTIMES)('/chat/completions of a Claude on $on', async ({ command
     })
   })
 
+  test('is translated into one version of the API, whichever the client names', async () => {
+    const json = { ...ask('version'), temperature: 0.5 }
+    const headers = { 'anthropic-version': '2026-10-21' }
+    const { status } = await server.ask('/chat/completions', { json, headers })
+    expect([status, sent().json!['temperature']]).toEqual([200, 0.5])
+  })
+
   test('calls tools in parallel and takes their answers', async () => {
     upstream.next({
       text: 'One moment.',

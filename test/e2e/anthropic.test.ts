@@ -174,6 +174,17 @@ describe.each(RUNTIMES)('/v1/messages on $on', async ({ command }) => {
       expect(error).toMatchObject({ status: 401, type: 'authentication_error' })
     })
 
+    test.each([
+      ['missing', undefined],
+      ['none', 'many'],
+      ['broken', 1.5],
+    ])('without a cap that is one: it is %s', async (_, max_tokens) => {
+      const json = { ...ask('uncapped'), max_tokens }
+      const { status, json: answer } = await server.ask('/messages', { json })
+      expect([status, answer.type, answer.error.param]).toEqual([400, 'error', 'max_tokens'])
+      expect(claude.rowsOf('uncapped')).toEqual([])
+    })
+
     test('for a model that is not of Anthropic, naming where it is served', async () => {
       const asked = client.messages.create({ ...ask('x'), model: 'gpt' })
       const error = await asked.catch((thrown: unknown) => thrown)
@@ -199,6 +210,35 @@ describe.each(RUNTIMES)('/v1/messages on $on', async ({ command }) => {
         param,
       ])
     })
+  })
+
+  test('spends no more than the budget, however many call at once', async () => {
+    await budget('crowd', 0.002)
+    const calls = Array.from({ length: 40 }, async (_, at) => {
+      const json = { ...ask('crowd'), max_tokens: 20 + at, stream: at % 2 === 0 }
+      const response = await server.fetch('/v1/messages', { json })
+      await response.text()
+      return response.status
+    })
+    const statuses = await Promise.all(calls)
+    expect(new Set(statuses)).toEqual(new Set([200, 429]))
+    const { spend, held } = await customer('crowd')
+    expect(held).toBe(0)
+    expect(spend).toBeLessThanOrEqual(0.002)
+    const booked = claude.rowsOf('crowd').reduce((sum, row) => sum + row.charge, 0)
+    expect(booked).toBe(Math.round(spend * 1e9))
+  })
+
+  test('holds for what a PDF may come to, which nobody can see', async () => {
+    await budget('reader', 0.5)
+    const source = { type: 'base64' as const, media_type: 'application/pdf' as const, data: 'JVBE' }
+    const content = [{ type: 'document' as const, source }]
+    const asked = client.messages.create({
+      ...ask('reader'),
+      messages: [{ role: 'user', content }],
+    })
+    // 200,000 tokens, at worst written to a cache at $3.75 a million.
+    expect(await asked.catch((thrown: unknown) => thrown)).toMatchObject({ status: 429 })
   })
 
   describe('count_tokens', () => {

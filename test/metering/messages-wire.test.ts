@@ -125,6 +125,10 @@ describe('an answer that is cut off', () => {
     expect(text).toContain('"output_tokens":1')
   })
 
+  test('after a block ends no block', () => {
+    expect(types(endAfter(6))).toEqual(['message_delta', 'message_stop'])
+  })
+
   test('before a block that the client has not, ends no block', () => {
     // The first event alone has been passed on; the second begins a block.
     expect(types(endAfter(1))).toEqual(['message_delta', 'message_stop'])
