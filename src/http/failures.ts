@@ -37,7 +37,7 @@ export function failureResponse(error: unknown, code: string | number, asked: As
 
 /** Anthropic's clients want one member more, and its words for what goes wrong. */
 const shapedFor = ({ path }: Asked, common: Json): Json =>
-  ANTHROPIC_PATHS.includes(path.replace(/^\/v1|\/$/g, '')) ? anthropicError(common) : common
+  ANTHROPIC_PATHS.includes(path.replace(/^\/v1/, '')) ? anthropicError(common) : common
 
 function asRefusal(error: unknown, code: string | number, asked: Asked): Refusal | null {
   if (error instanceof Refusal) return error
@@ -69,7 +69,8 @@ function noRoute({ method, path, routes }: Asked): Refusal {
     routes.filter((route) => pattern(route.path).test(path)).map((route) => route.method),
   )
   const type = 'invalid_request_error'
-  if (methods.size > 0) {
+  // With a slash too many at its end, the method is not what is wrong.
+  if (methods.size > 0 && !methods.has(method)) {
     const allowed = [...methods].sort().join(', ')
     return new Refusal('not_found', `${path} takes ${allowed}, not ${method}`, {
       status: 405,

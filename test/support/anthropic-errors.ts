@@ -90,7 +90,7 @@ function refusalOfTools(tools: unknown): AnthropicError | null {
   if (tools === undefined) return null
   if (!Array.isArray(tools)) return invalid('tools: Input should be a valid list')
   const at = tools.findIndex(
-    (tool: Json) => tool['type'] === undefined && tool['input_schema'] === undefined,
+    (tool: Json | null) => tool?.['type'] === undefined && tool?.['input_schema'] === undefined,
   )
   return at === -1 ? null : invalid(`tools.${at}.custom.input_schema: Field required`)
 }
@@ -109,17 +109,19 @@ function refusalOfThinking({ thinking, max_tokens }: Json): AnthropicError | nul
 function refusalOfMessages({ messages, system }: Json): AnthropicError | null {
   if (!Array.isArray(messages)) return invalid('messages: Field required')
   if (messages.length === 0) return invalid('messages: at least one message is required')
-  if (Array.isArray(system) && system.some((block: Json) => block['type'] !== 'text')) {
+  if (Array.isArray(system) && system.some((block: Json | null) => block?.['type'] !== 'text')) {
     return invalid('system: only text')
   }
   let called: unknown[] = []
   for (const [at, message] of messages.entries()) {
-    const { role, content, ...more } = message as Json
+    const { role, content, ...more } = (message ?? {}) as Json
     if (Object.keys(more).length > 0) {
       return invalid(`messages.${at}.${Object.keys(more)[0]}: Extra inputs are not permitted`)
     }
     if (role !== 'user' && role !== 'assistant') return invalid(`messages.${at}.role: bad`)
-    const blocks = Array.isArray(content) ? (content as Json[]) : [{ type: 'text', text: content }]
+    const blocks: Json[] = Array.isArray(content)
+      ? content.map((block: Json | null) => block ?? {})
+      : [{ type: 'text', text: content }]
     if (blocks.length === 0) return invalid(`messages.${at}: must have non-empty content`)
     const refusal = refusalOfBlocks(blocks, called, `messages.${at}.content`)
     if (refusal !== null) return refusal
