@@ -15,6 +15,8 @@ import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
 import { recover } from './gateway/recover.ts'
+import { Router } from './gateway/router.ts'
+import { retrieve } from './gateway/stored.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
@@ -92,7 +94,9 @@ async function joinParts(config: Config) {
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
   for (const snapshot of snapshots) await store.addPrice(snapshot)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
-  await recover({ left: store.openCalls.left(), accounts, commit: books.commit, now })
+  const left = store.openCalls.left()
+  const unfinished = store.responses.unfinished()
+  await recover({ left, unfinished, deployments, accounts, commit: books.commit, now })
   const inFlight = new InFlight({ calls: config.callsInFlightMax, bytes: config.bodiesBytesMax })
   const gateway = gatewayOver(config, books, { deployments, inFlight })
   // Where a request came from is known once somebody listens.
@@ -122,10 +126,10 @@ async function openBooks(config: Config) {
   const { deliveries } = store
   const { random } = Math
   const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId })
-  const commit: Gateway['commit'] = async (settlement, budget, kept) => {
+  const commit: Gateway['commit'] = async (settlement, budget, remembered) => {
     const isTold = outbox.receivers.length > 0
     const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId })) : []
-    await store.commit(settlement, events, kept)
+    await store.commit(settlement, events, remembered)
     if (events.length > 0) outbox.wake()
   }
   return { store, accounts, outbox, commit, budgetOf, periodOf, now, newId }
@@ -142,7 +146,10 @@ function gatewayOver(
     checkpoints: new Checkpoints({ write: store.openCalls.checkpoint, tokenizerFor }),
     isReachable,
     decoded,
-    open: store.openCalls.open,
+    router: new Router(deployments, config.routing),
+    openCalls: store.openCalls,
+    begin: (call, stored) => store.begin(call, stored),
+    responses: store.responses,
     clientIdleMs: config.clientIdleMs,
     identifyRules: { headers: headersThatName(config) },
     deployments,
@@ -174,8 +181,11 @@ function routesTo(
     addressOf: (request) => door.addressOf(request),
     now,
   })
+  const authorize = (request: Request) => requireCalls(authenticate(request), request)
   return server({
     authenticate,
+    authorize,
+    retrieve: (asked) => retrieve(asked, gateway),
     isMasterKey: (secret) => secret === masterKey,
     mayCall: (key, model) => mayCall(accounts, key, model, now()),
     keys: store.keys,
@@ -185,7 +195,7 @@ function routesTo(
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
       handleFreeCall: (call) => handleFreeCall(call, gateway),
-      authorize: (request) => requireCalls(authenticate(request), request),
+      authorize,
       inFlight,
       mayTakeTime,
       body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },

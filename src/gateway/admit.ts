@@ -37,6 +37,8 @@ export type Applicant = Demanding & {
   readonly customerId: string | null
   /** Null: it came with the master key. */
   readonly key: VirtualKey | null
+  /** As the client asked for it: whose own limits count, whoever answers. */
+  readonly model: string
   readonly deployment: Deployment
 }
 
@@ -56,7 +58,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
   if (call.customerId === null && call.key === null) return { reservation: null, cap: null }
   const { demand, prompt } = demandOf(call, call.deployment)
-  const model = call.deployment.modelName
+  const { model } = call
 
   const attempt = (exact: Demand | null): { owners: LiveOwner[]; reserved: Reserved } => {
     const now = gate.now()
@@ -64,6 +66,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
     const owners = ownersOf(named)
     for (const owner of owners) {
       refuseUnpriced(owner, call, gate.rules)
+      refuseUnbounded(owner, call)
       if (exact !== null) tighten(gate.accounts, owner)
     }
     const reserved = reserve(
@@ -221,3 +224,16 @@ const unpricedMember = (owner: LiveOwner, member: string): Refusal =>
       `here, and ${nameOf(owner)} has a budget. Leave it out.`,
     { param: member },
   )
+
+/** What an upstream adds to a prompt by itself cannot be held for: nobody here knows how much. */
+function refuseUnbounded({ budget }: LiveOwner, { endpoint, json }: Applicant) {
+  if (!endpoint.keepsAnswers || (budget?.maxBudget ?? null) === null) return
+  const param = ['conversation', 'prompt'].find((name) => (json[name] ?? null) !== null)
+  if (param === undefined) return
+  throw new Refusal(
+    'invalid_request',
+    `\`${param}\` adds to the call what only the upstream knows, and there is a budget to keep. ` +
+      'Send it in `input`, or go on from a response with `previous_response_id`.',
+    { param },
+  )
+}

@@ -28,8 +28,10 @@ export type Answer = {
    * answers as the first time.
    */
   readonly settle: (ending: Ending, kept?: (charge: Settlement) => Kept) => Promise<Settlement>
-  /** Headers that tell the customer's limits by the minute. */
-  readonly limits: Readonly<Record<string, string>>
+  /** Goes on with an answer that its upstream is still making, when that is on disk. */
+  readonly goOn: (answerId: string) => Promise<void>
+  /** Further headers: the customer's limits by the minute, and how often it was tried. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** What a repeat of a call with an `Idempotency-Key` is to be answered. */
@@ -64,6 +66,11 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
   } finally {
     watch.stop()
   }
+  const answerId = typeof json['id'] === 'string' ? json['id'] : null
+  if (answerId !== null && wire.isUnfinished?.(json) === true) {
+    await answer.goOn(answerId)
+    return new Response(bytes, { status: response.status, headers: headersOf(answer) })
+  }
   const headersWith = ({ row }: Settlement) => {
     const cost = dollarsText(row.charge)
     return { ...headersOf(answer), 'x-tollgate-cost': cost, 'x-litellm-response-cost': cost }
@@ -74,6 +81,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
       isDrained: departure.hasLeft,
       usage: wire.usageOf(json),
       service: serviceOf(json),
+      answerId,
       delivered: () => wire.textOf(json),
     },
     (charge) => ({ body: keepable(bytes), headers: headersWith(charge) }),
@@ -90,10 +98,10 @@ function readAnswer(bytes: ArrayBuffer, { wire, deployment }: Answer): Json {
   throw new TypeError('not an answer of this endpoint')
 }
 
-export function headersOf({ call, response, deployment, limits }: Answer): Record<string, string> {
+export function headersOf({ call, response, deployment, headers }: Answer): Record<string, string> {
   return {
     ...answerHeaders(response),
-    ...limits,
+    ...headers,
     'x-tollgate-call-id': call.id,
     'x-litellm-call-id': call.id,
     'x-tollgate-model-id': deployment.id,

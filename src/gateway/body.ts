@@ -8,7 +8,7 @@ export type CallBody = {
 }
 
 /** A member of the outermost object: where its key and its value stand in the text. */
-type Member = {
+export type Member = {
   readonly key: string
   readonly keyStart: number
   readonly valueStart: number

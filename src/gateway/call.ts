@@ -1,24 +1,25 @@
-import { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
 import type { VirtualKey } from '../ledger/key.ts'
-import type { KeptAnswer, OpenCall, Repeat } from '../ledger/open-call.ts'
+import type { KeptAnswer, OpenCall, Remembered, Repeat } from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
+import type { StoredResponse } from '../ledger/stored-response.ts'
 import { logError } from '../log.ts'
-import { type Admission, admit } from './admit.ts'
+import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
-import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
+import { type Answered, Attempts } from './attempts.ts'
+import { goOnWith, storedAnswer } from './background.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
-import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
-import { type IdentifyRules, identify } from './identify.ts'
+import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
-import { mayCall } from './key-access.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
+import { readCall } from './read-call.ts'
+import type { Router } from './router.ts'
 import {
   LEFT_BEFORE,
   LEFT_WAITING,
@@ -28,9 +29,9 @@ import {
   rowOf,
   unmeteredRow,
 } from './settle.ts'
+import type { StoredStore } from './stored.ts'
 import { streamAnswer } from './stream.ts'
-import { requireServed } from './translate.ts'
-import { type IsReachable, Watch } from './watch.ts'
+import type { IsReachable } from './watch.ts'
 
 /** One metered request, as it came. */
 export type Call = {
@@ -55,16 +56,23 @@ export type Gateway = Admission & {
   readonly isReachable: IsReachable
   /** Undoes a compression of an upstream's answer that was not asked for. */
   readonly decoded: (response: Response) => Response
-  /** Writes down that a call was admitted, for the case that the process dies. */
-  readonly open: (call: OpenCall) => void
+  readonly router: Router
+  /** Writes down that a call was admitted, or is elsewhere, for the case that the process dies. */
+  readonly openCalls: {
+    open(call: OpenCall): void
+    move(call: OpenCall): void
+  }
   /** How long a client may leave a stream unread. */
   readonly clientIdleMs: number
-  /** Resolves when the charge is on disk, with its events and what is kept of its answer. */
+  /** Resolves when the charge is on disk, with its events and what is remembered of its answer. */
   readonly commit: (
     settlement: Settlement,
     budget: Budget | null,
-    kept: KeptAnswer | null,
+    remembered: Remembered,
   ) => Promise<void>
+  /** Writes down at once that an answer is being made in the background. */
+  readonly begin: (call: OpenCall, stored: StoredResponse) => Promise<void>
+  readonly responses: StoredStore
 }
 
 /**
@@ -76,19 +84,8 @@ export type Gateway = Admission & {
 export async function handleCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = gateway.now()
   const { endpoint } = call
-  const { text, json } = parseBody(call.body)
-  const members = membersOf(text)
-  refuseDuplicates(members)
-  const asked = readStreaming(json)
-  const named = () => identify({ headers: call.headers, json }, gateway.identifyRules)
-  const customerId = call.key?.customerId ?? named()
-  const known = customerId === null ? null : gateway.accounts.find(customerId, startedAt)
-  const { allowedModelRegion = null, defaultModel = null } = known?.self ?? {}
-  const isListed = (model: string) =>
-    call.key === null || mayCall(gateway.accounts, call.key, model, startedAt)
-  const model = modelOf(json, defaultModel)
-  const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
-  requireServed({ endpoint, deployment, json })
+  const asked = readCall(call, gateway, startedAt)
+  const { json, streaming, customerId, model } = asked
   const repeat = gateway.idempotency.begin({
     ...call,
     path: endpoint.path,
@@ -97,92 +94,110 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     now: startedAt,
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const demanding = { endpoint, json, text, bodyBytes: call.body.length }
-  const applicant = { ...demanding, customerId, key: call.key, deployment }
-  const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
+  const attempts = await Attempts.begin(call, asked, gateway).catch((refusal: unknown) => {
     gateway.idempotency.end(repeat)
     throw refusal
   })
 
-  const customer = reservation?.customer?.self ?? null
-  const keyId = reservation?.key?.self.id ?? null
-  const metered: MeteredCall = { id: call.id, customer, keyId, model, deployment, json, startedAt }
-  gateway.open(openCallOf(metered, repeat))
+  const { customer, key } = attempts.stop.reservation ?? { customer: null, key: null }
+  const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
+  const identity = { id: call.id, endpoint, ...whose, model, json, startedAt }
+  const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
   const abort = new AbortController()
-  const watch = new Watch(deployment, abort, gateway.isReachable)
-  const departure = departureOf({ deployment, abort, isKept: repeat !== null && !asked.stream })
-  const { decoded } = gateway
-  const line = { deployment, abort, watch, decoded, isAsked: false }
-  const settle = settleOnce({ metered, reservation, repeat, departure }, gateway)
+  const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
+  const departure = new Departure(abort, rulesNow())
+  const settle = settleOnce({ attempts, metered, repeat, departure }, gateway)
+  gateway.openCalls.open(openCallOf(metered(), repeat))
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
   gateway.inFlight.add(call.id, { abort, departure })
 
-  let response: Response
+  let isAsked = false
+  let answered: Answered
   try {
     if (departure.hasLeft) throw call.signal.reason
-    const edits = editsFor(json, { endpoint, deployment, asked, cap })
-    const body = edits.size === 0 ? call.body : editBody(text, members, edits)
-    const { id: callId, headers } = call
-    response = await forward({ callId, endpoint, headers, body, json, now: startedAt }, line)
+    answered = await attempts.answer(abort, {
+      asking: (isNow) => {
+        isAsked = isNow
+      },
+      moved: () => {
+        departure.follow(rulesNow())
+        gateway.openCalls.move(openCallOf(metered(), repeat))
+      },
+    })
   } catch (error) {
-    watch.stop()
-    const left = line.isAsked ? LEFT_WAITING : LEFT_BEFORE
+    const left = isAsked ? LEFT_WAITING : LEFT_BEFORE
     await settle(departure.hasLeft ? left : NOTHING_CAME)
     throw error
   }
+  const { response, line } = answered
+  const { reservation } = attempts.stop
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
+  const headers = { ...limits, ...attemptHeaders(attempts) }
   const { wire } = endpoint
-  const answer = { call: metered, response, wire, ...line, departure, settle, limits }
+  const goOn = goOnWith({ open: openCallOf(metered(), repeat), line, departure, settle }, gateway)
+  const answer = { call: metered(), response, wire, ...line, departure, settle, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   if (!isStream || wire.stream === null) return jsonAnswer(answer)
   return streamAnswer(answer, wire.stream, {
-    hideUsage: endpoint.asksForUsage && !asked.usage,
+    hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
-    guard: guardOf(reservation, deployment, gateway),
+    guard: guardOf(reservation, attempts.deployment, gateway),
     checkpoints: gateway.checkpoints,
   })
 }
 
 /**
- * A call whose answer is kept for its repeat is carried to its end whatever the deployment's rule:
- * a client with an `Idempotency-Key` that loses its connection comes back for the answer.
+ * What becomes of the call when its client leaves. One whose answer is kept for its repeat is
+ * carried to its end whatever the deployment's rule: a client with an `Idempotency-Key` that loses
+ * its connection comes back for the answer.
  */
-function departureOf(about: {
-  readonly deployment: Deployment
-  readonly abort: AbortController
-  readonly isKept: boolean
-}): Departure {
-  const { rules } = about.deployment
-  return new Departure(about.abort, about.isKept ? { ...rules, onDisconnect: 'drain' } : rules)
+function rulesOf({ rules }: Deployment, isKept: boolean): Deployment['rules'] {
+  return isKept ? { ...rules, onDisconnect: 'drain' } : rules
+}
+
+/** Under LiteLLM's names and ours; none for a call that was answered at once. */
+function attemptHeaders({ retries, fallbacks }: Attempts): Record<string, string> {
+  if (retries + fallbacks === 0) return {}
+  return {
+    'x-tollgate-attempted-retries': String(retries),
+    'x-litellm-attempted-retries': String(retries),
+    'x-tollgate-attempted-fallbacks': String(fallbacks),
+    'x-litellm-attempted-fallbacks': String(fallbacks),
+  }
 }
 
 /** Settles a call the first time it is asked to; afterwards answers the same promise. */
 function settleOnce(
   about: {
-    readonly metered: MeteredCall
-    readonly reservation: Reservation | null
+    readonly attempts: Attempts
+    /** The call as it is where it is now. */
+    readonly metered: () => MeteredCall
     readonly repeat: Repeat | null
     readonly departure: Departure
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { metered, reservation, repeat, departure } = about
+  const { attempts, repeat, departure } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
+    const metered = about.metered()
+    const { reservation, turn } = attempts.stop
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${metered.id} could not be metered and is charged nothing`, error)
       return unmeteredRow(metered, gateway.now())
     })
+    gateway.router.done(turn, tokens)
     const settlement = gateway.accounts.settle(reservation, row, tokens)
     const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
-    await gateway.commit(settlement, reservation?.customer?.budget ?? null, answer)
+    const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
+    await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
     gateway.accounts.written(reservation)
     return settlement
   }
   const ended = () => {
-    gateway.inFlight.remove(metered.id)
+    gateway.inFlight.remove(about.metered().id)
     gateway.idempotency.end(repeat)
     departure.settled()
   }
@@ -215,70 +230,3 @@ function guardOf(
   const encode = () => tokenizerFor(deployment.upstreamModel)
   return new Guard({ reservation, accounts, encode })
 }
-
-/** The model that the call names, or else the customer's own default. Throws `invalid_request`. */
-export function modelOf(json: Readonly<Record<string, unknown>>, byDefault: string | null): string {
-  const model = json['model'] ?? byDefault ?? undefined
-  if (typeof model === 'string' && model !== '') return model
-  const got = model === undefined ? 'nothing' : JSON.stringify(model)?.slice(0, 100)
-  throw new Refusal('invalid_request', `\`model\` must be the name of a model, got ${got}.`, {
-    param: 'model',
-  })
-}
-
-/** Whether the client wants a stream, and the usage at its end. */
-type Streaming = { readonly stream: boolean; readonly usage: boolean }
-
-function readStreaming(json: Readonly<Record<string, unknown>>): Streaming {
-  const stream = json['stream'] ?? false
-  if (typeof stream !== 'boolean') {
-    const got = JSON.stringify(stream).slice(0, 100)
-    throw new Refusal('invalid_request', `\`stream\` must be true or false, got ${got}.`, {
-      param: 'stream',
-    })
-  }
-  const options = json['stream_options'] ?? {}
-  if (typeof options !== 'object' || Array.isArray(options)) {
-    throw new Refusal('invalid_request', '`stream_options` must be an object.', {
-      param: 'stream_options',
-    })
-  }
-  return { stream, usage: (options as { include_usage?: unknown }).include_usage === true }
-}
-
-/** What must differ upstream: the model's name there, what is ours, a cap, a stream's usage. */
-export function editsFor(
-  json: Readonly<Record<string, unknown>>,
-  about: {
-    readonly endpoint: Endpoint
-    readonly deployment: Deployment
-    readonly asked: Streaming
-    readonly cap: number | null
-  },
-): Map<string, string | null> {
-  const { endpoint, deployment, asked, cap } = about
-  const edits = new Map<string, string | null>()
-  if (json['model'] !== deployment.upstreamModel) {
-    edits.set('model', JSON.stringify(deployment.upstreamModel))
-  }
-  for (const name of OURS[endpoint.format]) if (name in json) edits.set(name, null)
-  if (endpoint.asksForUsage && asked.stream && !asked.usage) {
-    const options = json['stream_options'] as object | null | undefined
-    edits.set('stream_options', JSON.stringify({ ...options, include_usage: true }))
-  }
-  if (cap === null) return edits
-  // The client's own names for it, if it has set one.
-  const given = endpoint.caps.filter((name) => typeof json[name] === 'number')
-  const added = given.length > 0 ? given : [endpoint.capFor(deployment.provider)]
-  for (const name of added) if (name !== null) edits.set(name, String(cap))
-  for (const [name, value] of Object.entries(endpoint.fitTo(json, cap))) {
-    edits.set(name, JSON.stringify(value))
-  }
-  return edits
-}
-
-/** What is for the gateway alone; Anthropic refuses a member that it does not know. */
-const OURS = {
-  openai: ['litellm_metadata'],
-  anthropic: ['litellm_metadata', 'user', 'safety_identifier'],
-} as const

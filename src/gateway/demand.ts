@@ -34,6 +34,8 @@ export type Demanding = {
   /** The body that `json` was read from. */
   readonly text: string
   readonly bodyBytes: number
+  /** What is read besides, of an answer that the call goes on from: at most, tokens. */
+  readonly context: number
 }
 
 /**
@@ -63,12 +65,13 @@ export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
     const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     return { ...base, inputTokens, rates }
   }
-  const most = call.bodyBytes + images + documents
+  const besides = images + documents + call.context
+  const most = call.bodyBytes + besides
   const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {
     demand: sized(most),
     prompt: new Prompt(json, (promptTokens) => {
-      const counted = promptTokens + images + documents
+      const counted = promptTokens + besides
       return sized(Math.min(most, Math.ceil(counted * (1 + margin)) + MARGIN_TOKENS))
     }),
   }

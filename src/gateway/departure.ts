@@ -14,9 +14,10 @@ type Rules = Pick<UpstreamRules, 'onDisconnect' | 'drainTimeoutMs'>
  */
 export class Departure {
   readonly #abort: AbortController
-  readonly #rules: Rules
+  #rules: Rules
   #hasLeft = false
   #isSettled = false
+  #isDetached = false
   #timer: ReturnType<typeof setTimeout> | null = null
   #heard: (() => void) | null = null
 
@@ -35,7 +36,7 @@ export class Departure {
   }
 
   leave() {
-    if (this.#hasLeft) return
+    if (this.#hasLeft || this.#isDetached) return
     this.#hasLeft = true
     // Of a call that is settled there is nothing left to read.
     if (this.#isSettled || this.#rules.onDisconnect === 'abort') this.#abort.abort(LEFT)
@@ -47,6 +48,16 @@ export class Departure {
   whenLeft(heard: () => void) {
     this.#heard = heard
     if (this.#hasLeft) heard()
+  }
+
+  /** The call goes to another upstream, with rules of its own. */
+  follow(rules: Rules) {
+    this.#rules = rules
+  }
+
+  /** The client has what it came for, and the call goes on without it. */
+  detach() {
+    this.#isDetached = true
   }
 
   drainedEnough() {

@@ -24,6 +24,8 @@ export type Endpoint = {
   readonly choices: (json: Json) => number
   /** Whether a stream tells its usage only when it is asked to (`stream_options`). */
   readonly asksForUsage: boolean
+  /** Whether its upstream may keep an answer, to be fetched again or gone on from. */
+  readonly keepsAnswers: boolean
 }
 
 /** More choices than any provider gives. */
@@ -43,6 +45,7 @@ const CHAT: Endpoint = {
   capUnsaid: null,
   choices: (json) => choicesOf(json, 'n'),
   asksForUsage: true,
+  keepsAnswers: false,
 }
 
 /** Anthropic's own. */
@@ -56,6 +59,7 @@ const MESSAGES: Endpoint = {
   capUnsaid: null,
   choices: one,
   asksForUsage: false,
+  keepsAnswers: false,
 }
 
 const COMPLETIONS: Endpoint = {
@@ -69,6 +73,7 @@ const COMPLETIONS: Endpoint = {
   choices: (json) =>
     Math.max(choicesOf(json, 'n'), choicesOf(json, 'best_of')) * promptsIn(json['prompt']),
   asksForUsage: true,
+  keepsAnswers: false,
 }
 
 const RESPONSES: Endpoint = {
@@ -81,6 +86,7 @@ const RESPONSES: Endpoint = {
   capUnsaid: null,
   choices: one,
   asksForUsage: false,
+  keepsAnswers: true,
 }
 
 const EMBEDDINGS: Endpoint = {
@@ -93,6 +99,7 @@ const EMBEDDINGS: Endpoint = {
   capUnsaid: 0,
   choices: one,
   asksForUsage: false,
+  keepsAnswers: false,
 }
 
 const MODERATIONS: Endpoint = { ...EMBEDDINGS, path: '/moderations', wire: MODERATIONS_WIRE }

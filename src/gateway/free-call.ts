@@ -1,13 +1,14 @@
 import { Refusal } from '../errors.ts'
 import { requireAllowed } from './admit.ts'
-import { editBody, membersOf, parseBody, refuseDuplicates } from './body.ts'
-import { type Call, editsFor, type Gateway, modelOf } from './call.ts'
+import { editBody } from './body.ts'
+import type { Call, Gateway } from './call.ts'
 import { Departure } from './departure.ts'
+import { editsFor } from './edits.ts'
 import { answerHeaders, forward } from './forward.ts'
-import { identify } from './identify.ts'
-import { mayCall } from './key-access.ts'
 import { readAtMost } from './read.ts'
-import { requireServed } from './translate.ts'
+import { type Asked, readCall } from './read-call.ts'
+import type { Turn } from './router.ts'
+import { misfitOf } from './translate.ts'
 import { Watch } from './watch.ts'
 
 /** What is free of charge is short: longer than this it is given up, bytes. */
@@ -18,43 +19,58 @@ const ANSWER_BYTES_MAX = 1024 * 1024
  * for the same customer, of a model that both may call. But nothing is held, and nothing is booked.
  */
 export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Response> {
-  const { endpoint, headers } = call
-  const now = gateway.now()
-  const { text, json } = parseBody(call.body)
-  const members = membersOf(text)
-  refuseDuplicates(members)
-  const customerId = call.key?.customerId ?? identify({ headers, json }, gateway.identifyRules)
-  const known = customerId === null ? null : gateway.accounts.find(customerId, now)
-  const { allowedModelRegion = null, defaultModel = null } = known?.self ?? {}
-  const isListed = (model: string) =>
-    call.key === null || mayCall(gateway.accounts, call.key, model, now)
-  const model = modelOf(json, defaultModel)
-  const deployment = gateway.deployments.choose(model, allowedModelRegion, isListed)
-  requireAllowed({ customerId, key: call.key, deployment }, gateway)
-  requireServed({ endpoint, deployment, json })
-
+  const startedAt = performance.now()
+  const asked = readCall(call, gateway, gateway.now())
+  const turn = turnFor(call, asked, gateway)
+  const { deployment } = turn
+  const { customerId } = asked
   const abort = new AbortController()
-  const watch = new Watch(deployment, abort, gateway.isReachable)
   const departure = new Departure(abort, { ...deployment.rules, onDisconnect: 'abort' })
-  const { decoded } = gateway
-  const line = { deployment, abort, watch, decoded, isAsked: false }
+  const watch = new Watch(deployment, abort, { isReachable: gateway.isReachable, startedAt })
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   gateway.inFlight.add(call.id, { abort, departure })
   try {
     if (call.signal.aborted) throw call.signal.reason
-    const asked = { stream: false, usage: false }
-    const edits = editsFor(json, { endpoint, deployment, asked, cap: null })
+    requireAllowed({ customerId, key: call.key, deployment }, gateway)
+    const { endpoint, headers } = call
+    const { json, text, members, streaming } = asked
+    const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap: null })
     const body = edits.size === 0 ? call.body : editBody(text, members, edits)
-    const response = await forward({ callId: call.id, endpoint, headers, body, json, now }, line)
+    const ask = { callId: call.id, endpoint, headers, body, json, now: gateway.now() }
+    const tried = await forward(ask, { deployment, abort, watch, decoded: gateway.decoded })
+    if ('refusal' in tried) throw tried.refusal
     watch.waits()
-    const { bytes, isWhole } = await readAtMost(response, ANSWER_BYTES_MAX)
+    const { bytes, isWhole } = await readAtMost(tried.response, ANSWER_BYTES_MAX)
     if (!isWhole) throw new Refusal('upstream_failed', 'The upstream answered without an end.')
     const own = { 'x-tollgate-call-id': call.id, 'x-litellm-call-id': call.id }
-    return new Response(bytes, { headers: { ...answerHeaders(response), ...own } })
+    return new Response(bytes, { headers: { ...answerHeaders(tried.response), ...own } })
   } catch (error) {
     throw abort.signal.aborted ? abort.signal.reason : error
   } finally {
     watch.stop()
+    // It is no call of those that a deployment takes in a minute.
+    gateway.router.undo(turn)
     gateway.inFlight.remove(call.id)
   }
+}
+
+function turnFor(
+  { endpoint }: Call,
+  { json, model, region, isListed }: Asked,
+  gateway: Gateway,
+): Turn {
+  let misfit: Refusal | null = null
+  return gateway.router.take({
+    model,
+    region,
+    isListed,
+    isFit(deployment) {
+      misfit = misfitOf({ endpoint, deployment, json })
+      return misfit === null
+    },
+    misfit: () => misfit!,
+    tried: new Set(),
+    tokens: 0,
+    now: gateway.now(),
+  })
 }

@@ -7,6 +7,7 @@ import type { Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
 import { countInTurns, countPromptInTurns } from './counting.ts'
 import { type Deployment, pricedIn } from './deployments.ts'
+import type { Endpoint } from './endpoint.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
 export type Ending = {
@@ -19,6 +20,8 @@ export type Ending = {
   readonly service?: string | null
   /** The upstream reported it when the client had left. */
   readonly isDrained?: boolean
+  /** By what the upstream knows the answer; null: it says nothing. */
+  readonly answerId?: string | null
   /** The text that the client was sent. Asked for only when the upstream reported nothing. */
   readonly delivered: () => string
 }
@@ -35,6 +38,7 @@ export const LEFT_BEFORE: Ending = { ...LEFT_WAITING, usage: NO_USAGE }
 /** A call as far as its row needs it. */
 export type MeteredCall = {
   readonly id: string
+  readonly endpoint: Endpoint
   readonly customer: { readonly tab: number; readonly id: string } | null
   /** `VirtualKey.id`; null: the master key. */
   readonly keyId: number | null
@@ -88,12 +92,17 @@ export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenC
   output: 0,
 })
 
-/** The row of a call that the death of an earlier process broke off, at what it had delivered. */
-export function interruptedRow(open: OpenCall, now: number): LedgerRow {
+/**
+ * The row of a call that the death of an earlier process broke off: at what its upstream says of it
+ * (`reported`), else at what it had delivered.
+ */
+export function interruptedRow(open: OpenCall, reported: Usage | null, now: number): LedgerRow {
   const { repeat, input, output, ...identity } = open
-  const usage = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
+  const delivered = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
+  const usage = reported ?? delivered
   const cost = open.price === UNPRICED ? ZERO : costOf(usage, JSON.parse(open.price) as Price)
-  const usageSource = output === 0 ? 'none' : 'estimated'
+  const ownSource = output === 0 ? 'none' : 'estimated'
+  const usageSource = reported === null ? ownSource : 'upstream'
   const counted = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
   return { ...identity, ...counted, settledAt: now }
 }

@@ -203,6 +203,7 @@ class Passage {
       usage: this.#reader.usage(),
       input: this.#reader.input(),
       service: this.#reader.service(),
+      answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,
       delivered,
     })
     return row

@@ -45,24 +45,36 @@ function withoutVersion(headers: Headers): Headers {
 
 const asItIs = (response: Response) => response
 
-/**
- * Throws `invalid_request` for a call that the deployment's provider cannot be asked: an endpoint
- * that it does not have, a member that it wants, or one that cannot be translated for it. Before
- * anything is held.
- */
-export function requireServed(call: {
+/** A call, and a deployment that it might be sent to. */
+type Candidate = {
   readonly endpoint: Endpoint
   readonly deployment: Deployment
   readonly json: Json
-}) {
-  const { endpoint, deployment, json } = call
-  const { modelName, upstreamModel } = deployment
-  if (deployment.mockResponse !== null) return
+}
+
+/**
+ * Why a deployment's provider cannot be asked a call: an endpoint that it does not have, a member
+ * that it wants, or one that cannot be translated for it. Null: it can be.
+ */
+export function misfitOf(call: Candidate): Refusal | null {
+  try {
+    requireFit(call)
+    return null
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+}
+
+function requireFit({ endpoint, deployment, json }: Candidate) {
+  const { provider, modelName, upstreamModel, mockResponse } = deployment
+  if (endpoint === ENDPOINTS.MESSAGES) requireCap(json)
+  // What is simulated says by itself what it has no answer for.
+  if (provider === 'demo' || mockResponse !== null) return
   if (!speaksAnthropic(deployment)) {
     if (endpoint.format === 'anthropic') throw notAnthropic(modelName, endpoint.path)
     return
   }
-  if (endpoint === ENDPOINTS.MESSAGES) requireCap(json)
   if (endpoint.format === 'anthropic') return
   if (endpoint !== ENDPOINTS.CHAT) throw onlyAnthropic(modelName, endpoint.path)
   toAnthropic({ ...json, model: upstreamModel }, translationFor(deployment))
@@ -83,7 +95,7 @@ const translationFor = ({ outputTokensMax, rules }: Deployment) => ({
 })
 
 /** The reverse is not translated: thoughts and the marks of caches would be lost on the way. */
-export const notAnthropic = (modelName: string, path: string): Refusal =>
+const notAnthropic = (modelName: string, path: string): Refusal =>
   new Refusal(
     'invalid_request',
     `\`${modelName}\` is not one of Anthropic's models, which ${path} is for. ` +

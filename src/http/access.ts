@@ -11,8 +11,22 @@ const customerReports = ['info', 'list', 'periods', 'daily/activity'].flatMap((n
   `GET /end_user/${name}`,
 ])
 
-/** Below these are the models, one by one. */
 const MODELS = ['GET /models', 'GET /v1/models']
+
+/** Below these are the models, one by one. */
+const EACH_MODEL = MODELS.map((route) => `${route}/`)
+
+/** Below these are responses that an upstream keeps, each of them its own key's alone. */
+const EACH_RESPONSE = ['GET', 'POST', 'DELETE'].flatMap((method) => [
+  `${method} /responses/`,
+  `${method} /v1/responses/`,
+])
+
+/** What a virtual key may ask for by its role below a path. */
+const OPEN_BELOW: Readonly<Record<KeyRole, readonly string[]>> = {
+  calls: [...EACH_MODEL, ...EACH_RESPONSE],
+  reports: EACH_MODEL,
+}
 
 /**
  * What a virtual key may ask for by its role, besides the metered paths, which look after that
@@ -47,8 +61,8 @@ export const ROUTES_OF: Readonly<Record<KeyRole, string>> = {
 export function requireAccess(caller: Caller, asked: Asked) {
   if (caller === 'master') return
   const route = `${asked.method} ${asked.path}`
-  const isModel = MODELS.some((models) => route.startsWith(`${models}/`))
-  if (!isModel && !OPEN_TO[caller.role].has(route)) throw forbidden(caller.role, asked.path)
+  const isBelow = OPEN_BELOW[caller.role].some((above) => route.startsWith(above))
+  if (!isBelow && !OPEN_TO[caller.role].has(route)) throw forbidden(caller.role, asked.path)
 }
 
 /** The key that a metered call comes with; null: the master key. Throws `forbidden`. */

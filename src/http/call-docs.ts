@@ -118,16 +118,20 @@ const input = Type.Unknown({ description: 'What is asked.', examples: ['what tim
 
 /** Bodies of Anthropic's paths. */
 const ANTHROPICS = {
-  model: Type.String({ description: 'A served model of Anthropic.', examples: ['claude'] }),
+  model: Type.String({
+    description: 'A served model of Anthropic, or `demo`.',
+    examples: ['demo'],
+  }),
   messages: Type.Array(Type.Unknown(), { description: 'The conversation so far.' }),
   metadata: Type.Optional(
     Type.Object({ user_id: Type.Optional(Type.String({ description: 'The customer.' })) }),
   ),
 }
-const CLAUDE = { model: 'claude', messages: MESSAGES }
+const ASKED = { model: 'demo', messages: MESSAGES }
 const ANTHROPIC =
-  'For models of Anthropic (`model: anthropic/…` in the config). Errors are in the shape of both ' +
-  'Anthropic and OpenAI: `{"type": "error", "error": {"type", "message", "param", "code"}}`.'
+  'For models of Anthropic (`model: anthropic/…` in the config) and the demo. Errors are in the ' +
+  'shape of both Anthropic and OpenAI: ' +
+  '`{"type": "error", "error": {"type", "message", "param", "code"}}`.'
 
 /** The text of each metered endpoint. */
 export const CALL_DOCS = {
@@ -227,9 +231,9 @@ export const CALL_DOCS = {
     examples: {
       plain: {
         summary: 'In one piece',
-        value: { ...CLAUDE, max_tokens: 100, metadata: { user_id: 'alice' } },
+        value: { ...ASKED, max_tokens: 100, metadata: { user_id: 'alice' } },
       },
-      stream: { summary: 'As a stream', value: { ...CLAUDE, max_tokens: 100, stream: true } },
+      stream: { summary: 'As a stream', value: { ...ASKED, max_tokens: 100, stream: true } },
     },
     answer: {
       schema: Type.Unknown({ description: 'A `message`, or a stream of its events.' }),
@@ -245,7 +249,7 @@ export const COUNT_TOKENS_DOCS = operation({
   description: `As Anthropic \`POST /v1/messages/count_tokens\`; free of charge. ${ANTHROPIC}`,
   unparsedBody: {
     schema: Type.Object(ANTHROPICS, AS_SENT),
-    examples: { plain: { summary: 'A text', value: CLAUDE } },
+    examples: { plain: { summary: 'A text', value: ASKED } },
   },
   answer: {
     description: "The upstream's answer, byte for byte.",

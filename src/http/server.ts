@@ -16,6 +16,7 @@ import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
+import { type StoredResponseParts, storedResponseRoutes } from './stored-responses.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
 export type ServerParts = Omit<CustomerParts, 'models'> &
@@ -25,6 +26,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
+  StoredResponseParts &
   HealthParts & {
     readonly authenticate: Authenticate
     /** Whether a key may call a model. */
@@ -67,6 +69,7 @@ export function server(parts: ServerParts): AnyElysia {
       requireAccess(parts.authenticate(request), { method: request.method, path })
     })
     .use(parts.calls)
+    .use(storedResponseRoutes(parts))
     // Not for the routes above: Elysia would take their answers apart to add it.
     .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))

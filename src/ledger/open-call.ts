@@ -1,4 +1,5 @@
 import type { LedgerRow } from './settlement.ts'
+import type { StoredResponse } from './stored-response.ts'
 
 /**
  * A call under way, as it is written down for the case that the process dies: the next start makes
@@ -35,3 +36,11 @@ export type KeptAnswer = Repeat & {
   /** Milliseconds since the epoch. */
   readonly answeredAt: number
 }
+
+/** What is remembered of an answer besides its charge; null: there is nothing. */
+export type Remembered = {
+  readonly kept: KeptAnswer | null
+  readonly stored: StoredResponse | null
+}
+
+export const NOTHING_REMEMBERED: Remembered = { kept: null, stored: null }

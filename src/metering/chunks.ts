@@ -123,6 +123,13 @@ export class ChunkReader {
     return this.#service
   }
 
+  /** By what the upstream knows the answer, or null if it did not say. */
+  answerId(): string | null {
+    this.#digest()
+    const id = this.#frame?.['id']
+    return typeof id === 'string' ? id : null
+  }
+
   /** Whether the upstream said that the answer is complete. */
   hasEnded(): boolean {
     return this.#ended

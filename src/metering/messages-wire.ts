@@ -17,7 +17,7 @@ const STREAM: StreamWire = {
     !data.includes('"type"'),
   tell(json, { text }, known) {
     if (json === null) return { isError: text.startsWith('event: error') }
-    const tell = TELLS[json['type'] as keyof typeof TELLS]
+    const tell = TELLS.get(String(json['type']))
     if (tell !== undefined) return tell(json, known)
     return { isError: json['type'] === undefined && errorMessage(json) !== null }
   },
@@ -43,21 +43,23 @@ const STREAM: StreamWire = {
 }
 
 /** By the type of the event. */
-const TELLS: Readonly<Record<string, (json: Json, known: Json) => Told>> = {
-  message_start({ message }) {
-    const { usage } = objectOf(message)
-    const input = streamedUsage(usage, { output_tokens: 0, output_tokens_details: {} })
-    return { known: { usage, open: null }, input }
-  },
-  content_block_start: ({ index }, known) => ({ known: { ...known, open: index } }),
-  content_block_stop: (_, known) => ({ known: { ...known, open: null } }),
-  message_delta: ({ usage }, known) =>
-    typeof usage === 'object' && usage !== null && 'output_tokens' in usage
-      ? { usage: streamedUsage(known['usage'], usage) }
-      : {},
-  message_stop: () => ({ ends: true }),
-  error: () => ({ isError: true }),
-}
+const TELLS: ReadonlyMap<string, (json: Json, known: Json) => Told> = new Map(
+  Object.entries<(json: Json, known: Json) => Told>({
+    message_start({ message }) {
+      const { usage } = objectOf(message)
+      const input = streamedUsage(usage, { output_tokens: 0, output_tokens_details: {} })
+      return { known: { usage, open: null }, input }
+    },
+    content_block_start: ({ index }, known) => ({ known: { ...known, open: index } }),
+    content_block_stop: (_, known) => ({ known: { ...known, open: null } }),
+    message_delta: ({ usage }, known) =>
+      typeof usage === 'object' && usage !== null && 'output_tokens' in usage
+        ? { usage: streamedUsage(known['usage'], usage) }
+        : {},
+    message_stop: () => ({ ends: true }),
+    error: () => ({ isError: true }),
+  }),
+)
 
 /** `/messages` (https://docs.claude.com/en/api/messages). */
 export const MESSAGES_WIRE: Wire = {
@@ -86,13 +88,15 @@ const messageOf = (json: Json): string | null =>
   json['type'] === 'error' ? (errorMessage(json) ?? 'no message') : errorMessage(json)
 
 /** Our common types of errors that Anthropic has a word of its own for. */
-const TYPES: Readonly<Record<string, string>> = {
-  auth_error: 'authentication_error',
-  expired_key: 'authentication_error',
-  not_found: 'not_found_error',
-  overloaded: 'overloaded_error',
-  upstream_error: 'api_error',
-}
+const TYPES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    auth_error: 'authentication_error',
+    expired_key: 'authentication_error',
+    not_found: 'not_found_error',
+    overloaded: 'overloaded_error',
+    upstream_error: 'api_error',
+  }),
+)
 
 /**
  * An error in the common shape as one that Anthropic's clients read as well: both have `message`
@@ -102,5 +106,5 @@ const TYPES: Readonly<Record<string, string>> = {
 export function anthropicError(common: Json): Json {
   const error = objectOf(common['error'])
   const type = String(error['type'])
-  return { type: 'error', error: { ...error, type: TYPES[type] ?? type } }
+  return { type: 'error', error: { ...error, type: TYPES.get(type) ?? type } }
 }

@@ -64,6 +64,7 @@ const STREAM: StreamWire = {
 /** `/responses` (https://platform.openai.com/docs/api-reference/responses). */
 export const RESPONSES_WIRE: Wire = {
   isAnswer: ({ object, output }) => object === 'response' || Array.isArray(output),
+  isUnfinished: ({ status }) => status === 'queued' || status === 'in_progress',
   usageOf: (answer) => usageFromResponses(answer['usage']),
   textOf: ({ output }) => (Array.isArray(output) ? output.map(textOfItem).join('') : ''),
   stream: STREAM,

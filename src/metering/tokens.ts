@@ -127,7 +127,7 @@ function countPart(part: Json, count: Count): number {
     const isLow = (objectOf(part['image_url'])['detail'] ?? part['detail']) === 'low'
     return text + TOKENS_PER_IMAGE + (isLow ? 0 : TILES_MAX * TOKENS_PER_TILE)
   }
-  const block = BLOCKS[String(part['type'])]
+  const block = BLOCKS.get(String(part['type']))
   if (block !== undefined) return text + block(part, count)
   const sound = objectOf(part['input_audio'])
   const bytesPerToken = sound['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN
@@ -137,19 +137,21 @@ function countPart(part: Json, count: Count): number {
 }
 
 /** Anthropic's blocks that are not text alone (https://docs.claude.com/en/api/messages), by type. */
-const BLOCKS: Readonly<Record<string, (block: Json, count: Count) => number>> = {
-  image: ({ source }) =>
-    source === undefined ? 0 : TOKENS_PER_IMAGE + TILES_MAX * TOKENS_PER_TILE,
-  document({ source, title }, count) {
-    const { type, data, content } = objectOf(source)
-    const text = countTexts([title, content, type === 'text' ? data : undefined], count)
-    const fileBytes = type === 'base64' ? bytesOf(data) : 0
-    return text + countParts(content, count) + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
-  },
-  thinking: ({ thinking }, count) => countTexts([thinking], count),
-  tool_use: ({ name, input }, count) => countTexts([name, JSON.stringify(input)], count),
-  tool_result: ({ content }, count) => countTexts([content], count) + countParts(content, count),
-}
+const BLOCKS: ReadonlyMap<string, (block: Json, count: Count) => number> = new Map(
+  Object.entries<(block: Json, count: Count) => number>({
+    image: ({ source }) =>
+      source === undefined ? 0 : TOKENS_PER_IMAGE + TILES_MAX * TOKENS_PER_TILE,
+    document({ source, title }, count) {
+      const { type, data, content } = objectOf(source)
+      const text = countTexts([title, content, type === 'text' ? data : undefined], count)
+      const fileBytes = type === 'base64' ? bytesOf(data) : 0
+      return text + countParts(content, count) + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
+    },
+    thinking: ({ thinking }, count) => countTexts([thinking], count),
+    tool_use: ({ name, input }, count) => countTexts([name, JSON.stringify(input)], count),
+    tool_result: ({ content }, count) => countTexts([content], count) + countParts(content, count),
+  }),
+)
 
 function countTexts(texts: readonly unknown[], count: Count): number {
   let tokens = 0

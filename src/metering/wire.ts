@@ -9,6 +9,8 @@ export type Json = Readonly<Record<string, unknown>>
 export type Wire = {
   /** Whether JSON that came with a good status is an answer at all. */
   readonly isAnswer: (json: Json) => boolean
+  /** Whether it is an answer that is still being made, in the background. */
+  readonly isUnfinished?: (answer: Json) => boolean
   /** What an answer in one piece reports; null: nothing that can be true. */
   readonly usageOf: (answer: Json) => Usage | null
   /** The text that an answer in one piece hands to the client. */

@@ -211,6 +211,24 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
       .map((column) => `ALTER TABLE ledger ADD COLUMN ${column} INTEGER NOT NULL DEFAULT 0;`)
       .join('\n'),
   },
+  {
+    name: 'responses that an upstream keeps',
+    sql: `
+      -- context: the tokens that a call which goes on from it reads besides; null: it is still
+      -- being made, and what it costs is not known yet.
+      CREATE TABLE responses (
+        id TEXT PRIMARY KEY,
+        call_id TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        tab INTEGER,
+        key_id INTEGER,
+        context INTEGER,
+        created_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX responses_by_time ON responses (created_at);
+      CREATE INDEX responses_unfinished ON responses (call_id) WHERE context IS NULL;
+    `,
+  },
 ]
 
 /** How many migrations this version knows. */

@@ -2,9 +2,10 @@ import type { Refusal } from '../errors.ts'
 import type { Budget, Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
-import type { KeptAnswer } from '../ledger/open-call.ts'
+import { NOTHING_REMEMBERED, type OpenCall, type Remembered } from '../ledger/open-call.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Settlement } from '../ledger/settlement.ts'
+import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
 import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
@@ -23,8 +24,9 @@ import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { type Durability, openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
+import { type StoredResponses, storedResponses } from './responses.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
-import { watchWal } from './wal.ts'
+import { tidyUp, watchWal } from './wal.ts'
 
 /** What the store needs of the world; in tests time stands still. */
 export type StoreOptions = {
@@ -53,6 +55,7 @@ export type StoreOptions = {
 export class Store {
   readonly openCalls: OpenCalls
   readonly answers: KeptAnswers
+  readonly responses: StoredResponses
   /** Events on their way to receivers, and those that were lately. */
   readonly deliveries: Deliveries
   readonly #database: Database
@@ -89,6 +92,7 @@ export class Store {
     this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
+    this.responses = storedResponses(database)
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
@@ -128,11 +132,11 @@ export class Store {
 
   // Calls
 
-  /** A charge, its events and what is kept of its answer, in one transaction. */
+  /** A charge, its events and what is remembered of its answer, in one transaction. */
   commit(
     settlement: Settlement,
     events: readonly NewDelivery[],
-    kept: KeptAnswer | null = null,
+    { kept, stored }: Remembered = NOTHING_REMEMBERED,
   ): Promise<void> {
     const { row } = settlement
     const close = this.openCalls.closing(row.id)
@@ -140,7 +144,17 @@ export class Store {
       this.#ledger.book(settlement)
       close()
       if (kept !== null) this.answers.keep(kept)
+      if (stored !== null) this.responses.keep(stored)
       for (const event of events) this.#deliveryTable.add(event, row.settledAt)
+    })
+  }
+
+  /** A response in the making, with its call, so that the next start knows of both. */
+  begin(call: OpenCall, stored: StoredResponse): Promise<void> {
+    const open = this.openCalls.opening(call)
+    return this.#flush.enqueue(() => {
+      open()
+      this.responses.keep(stored)
     })
   }
 
@@ -276,14 +290,5 @@ export class Store {
   /** Makes a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
     return this.#flush.attempt(write, () => this.#options.changed({ customers: ids }))
-  }
-}
-
-/** Copies the WAL back, so that who copies the one file of a stopped server has everything. */
-function tidyUp(database: Database) {
-  try {
-    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  } catch {
-    // The disk takes no writes: all is in the WAL still, where the next start finds it.
   }
 }

@@ -22,7 +22,16 @@ const CALLS = 50_000
 const ROUNDS = 7
 const json = { messages: [{ role: 'user', content: 'what time is it' }], max_tokens: 100 }
 const text = JSON.stringify(json)
-const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text, bodyBytes: text.length, key: null }
+const call = {
+  endpoint: ENDPOINTS.CHAT,
+  deployment,
+  json,
+  text,
+  bodyBytes: text.length,
+  context: 0,
+  model: 'm',
+  key: null,
+}
 
 /** A store with so many customers, all on one tier. */
 async function storeWith(customers: number) {

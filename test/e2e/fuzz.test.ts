@@ -49,12 +49,12 @@ test(`${REQUESTS} requests, good and bad, are each answered as documented, never
   expect(books).toMatchObject({ code: 0, errors: '' })
 }, 600_000)
 
-/** The models of the document's examples go all the way to an upstream. */
+/** The model of the document's examples goes all the way to an upstream, of either kind. */
 const configOf = ({ url }: Upstream, anthropic: Anthropic) => `
 model_list:
   - model_name: demo
     litellm_params: {model: openai/gpt-4o-mini, api_base: '${url}', api_key: sk-upstream}
-  - model_name: claude
+  - model_name: demo
     litellm_params: {model: anthropic/claude-sonnet-5, api_base: '${anthropic.url}', api_key: k}
   - model_name: built-in
     litellm_params: {model: demo/demo}

@@ -155,8 +155,15 @@ test('a key that was deleted while the body of its call came in admits nothing, 
   world.keys.delete('own')
   world.accounts.changed({ keys: [{ from: 'own', to: 'own' }] }, world.now)
   const json = bodyOf({ words: 1, cap: null, n: 1 })
-  const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text: '{}', bodyBytes: 100 }
-  const applicant = { ...call, customerId: 'a', key: self }
+  const call = {
+    endpoint: ENDPOINTS.CHAT,
+    deployment,
+    json,
+    text: '{}',
+    bodyBytes: 100,
+    context: 0,
+  }
+  const applicant = { ...call, customerId: 'a', key: self, model: 'm' }
   expect(admit(applicant, world.gate)).rejects.toThrow('the API key is not valid')
   expect(world.accounts.heldInAll().count).toBe(0)
 })

@@ -27,7 +27,16 @@ const appFor = (role: KeyRole) =>
 
 /** Each role, and all that it opens; every other route must refuse it. */
 const OPEN: Record<KeyRole, string[]> = {
-  calls: ['GET /models', 'GET /models/:id', 'GET /models/*', 'GET /key/info'],
+  calls: [
+    'GET /models',
+    'GET /models/:id',
+    'GET /models/*',
+    'GET /key/info',
+    'GET /responses/:id',
+    'DELETE /responses/:id',
+    'POST /responses/:id/cancel',
+    'GET /responses/:id/input_items',
+  ],
   reports: [
     'GET /models',
     'GET /models/:id',

@@ -86,7 +86,7 @@ describe('the OpenAPI document', () => {
   test('says JSON, and nothing else, of bodies', async () => {
     const { operations } = await documentOf(gatewayWith())
     for (const { name, method, operation } of operations) {
-      if (method !== 'post') continue
+      if (method !== 'post' || name.endsWith('/cancel')) continue
       expect(Object.keys(operation.requestBody?.content ?? {}), name).toEqual(['application/json'])
     }
   })

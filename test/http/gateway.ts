@@ -58,6 +58,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     diskRefusal: () => null,
     ...fakeWebhooks().parts,
     calls: echo(),
+    authorize: () => null,
+    retrieve: () => Promise.resolve(Response.json({})),
     ...parts,
   })
   const send = async (path: string, init: RequestInit) => {
@@ -122,6 +124,10 @@ export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => (
   mockResponse: null,
   price: null,
   services: {},
+  weight: null,
+  rpm: null,
+  tpm: null,
+  parallelMax: null,
   timeoutMs: 1_000,
   rules: DEFAULT_UPSTREAM_RULES,
   region: null,

@@ -50,6 +50,11 @@ test.each<[string, object, number]>([
     user({ type: 'document', source: { type: 'base64', data: 'A'.repeat(256) } }),
     AROUND + 3,
   ],
+  [
+    'a block whose type every object has',
+    user({ type: '__proto__' }, { type: 'constructor' }),
+    AROUND,
+  ],
   ['tools', { tools: [{ name: 'f', input_schema: {} }], ...user() }, AROUND + 32],
   [
     'a schema',

@@ -177,8 +177,13 @@ describe('reasoning', () => {
     })
   })
 
-  test('of an effort that there is none of is refused', () => {
-    expect(refusalOf({ reasoning_effort: 'huge' }).param).toBe('reasoning_effort')
+  test.each(['huge', '__proto__', 'constructor'])('of the effort %s is refused', (effort) => {
+    expect(refusalOf({ reasoning_effort: effort }).param).toBe('reasoning_effort')
+  })
+
+  test('members that every object has are members like others', () => {
+    const body = JSON.parse('{"__proto__":{},"constructor":1,"toString":2}')
+    expect(refusalOf(body).param).toBe('__proto__')
   })
 })
 
@@ -191,25 +196,17 @@ test('a schema for the answer is a format of the output', () => {
 })
 
 test('whatever JSON comes in, it is translated or refused, and never breaks', () => {
-  const names = [
-    'messages',
-    'tools',
-    'tool_choice',
-    'stop',
-    'temperature',
-    'reasoning_effort',
-    'response_format',
-    'thinking',
-    'user',
-    'service_tier',
-    'max_tokens',
-    'n',
-  ]
-  const bodies = fc.dictionary(fc.constantFrom(...names), fc.jsonValue(), { noNullPrototype: true })
+  const names =
+    `messages tools tool_choice stop temperature reasoning_effort response_format thinking
+    user service_tier max_tokens n __proto__ constructor toString`.split(/\s+/)
+  const odd = fc.constantFrom('__proto__', 'constructor', 'toString', 'valueOf')
+  const bodies = fc.dictionary(fc.constantFrom(...names), fc.oneof(odd, fc.jsonValue()), {
+    noNullPrototype: true,
+  })
   fc.assert(
     fc.property(bodies, fc.boolean(), (body, dropsParams) => {
       try {
-        toAnthropic({ ...asked, ...body }, { ...STRICT, dropsParams })
+        toAnthropic(JSON.parse(JSON.stringify({ ...asked, ...body })), { ...STRICT, dropsParams })
       } catch (error) {
         expect(error).toBeInstanceOf(Refusal)
       }

@@ -17,7 +17,10 @@ test('an answer is found for a day, and is gone from the disk after the next one
     answeredAt: clock.now,
   })
   const keep = (scope: string) =>
-    store.commit(charged(null, { charge: ZERO, settledAt: clock.now }), [], kept(scope))
+    store.commit(charged(null, { charge: ZERO, settledAt: clock.now }), [], {
+      kept: kept(scope),
+      stored: null,
+    })
 
   const first = kept('first')
   await keep('first')

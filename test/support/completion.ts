@@ -10,6 +10,8 @@ export type Asked = {
   readonly number: number
   /** Milliseconds since the epoch. */
   readonly now: number
+  /** Keeps an answer under its id, and says what the client is to be told of it. */
+  readonly keep?: (done: object) => object
 }
 
 /** All of an answer, before it is known how it is written. */
@@ -43,6 +45,7 @@ export function completionOf({ json, number, now }: Asked, script: Script) {
     model: String(json['model']),
     choices,
     pieces,
+    serviceTier: script.serviceTier ?? 'default',
     finish: script.finish ?? (isCut ? 'length' : ownFinish),
   }
   const counted = { input: promptTokens(json), output: pieces.length * choices }

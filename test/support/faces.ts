@@ -36,7 +36,7 @@ const wordsIn = (asked: unknown): number =>
 /** https://platform.openai.com/docs/api-reference/completions/object */
 function completions(asked: Asked, script: Script): Body {
   const { completion, tokens: said } = completionOf(asked, script)
-  const tokens = { ...said, input: wordsIn(asked.json['prompt']) }
+  const tokens = { ...said, input: wordsIn(asked.json['prompt']), ...script.tokens }
   const { id, created, model, pieces, finish } = completion
   const frame = { id: id.replace('chatcmpl', 'cmpl'), object: 'text_completion', created, model }
   const choice = (text: string, finish_reason: string | null) => ({
@@ -78,7 +78,7 @@ function responses(asked: Asked, script: Script): Body {
   const capped = { ...asked, json: { ...asked.json, max_completion_tokens: cap } }
   const { completion, tokens: said } = completionOf(capped, script)
   const { input, instructions } = asked.json
-  const tokens = { ...said, input: wordsIn(input) + words(instructions) }
+  const tokens = { ...said, input: wordsIn(input) + words(instructions), ...script.tokens }
   const { prompt_tokens, completion_tokens, total_tokens } = wireUsage(tokens)
   const truth = {
     input_tokens: prompt_tokens,
@@ -110,8 +110,8 @@ function responses(asked: Asked, script: Script): Body {
     model: completion.model,
     output: [] as unknown[],
     parallel_tool_calls: true,
-    previous_response_id: null,
-    service_tier: 'default',
+    previous_response_id: asked.json['previous_response_id'] ?? null,
+    service_tier: completion.serviceTier,
     store: true,
     tools: [],
     usage: null as unknown,
@@ -123,7 +123,8 @@ function responses(asked: Asked, script: Script): Body {
     output: [message],
     usage: isUntold ? given : truth,
   }
-  if (asked.json['stream'] !== true) return whole(done, isUntold ? null : tokens)
+  const told = asked.json['store'] === false ? done : (asked.keep?.(done) ?? done)
+  if (asked.json['stream'] !== true) return whole({ ...told }, isUntold ? null : tokens)
 
   const at = { item_id: message.id, output_index: 0, content_index: 0 }
   const empty = { ...message, status: 'in_progress', content: [] }

@@ -15,6 +15,8 @@ export type Script = {
   readonly deltas?: number
   readonly toolCalls?: readonly ToolCall[]
   readonly finish?: FinishReason
+  /** The service tier that it says it answers in. Default: `default`. */
+  readonly serviceTier?: string
   /** An upstream that writes more than `max_completion_tokens`. Default: it obeys. */
   readonly ignoresCap?: boolean
 
@@ -51,6 +53,8 @@ export type Script = {
   /** The body, byte for byte; an event stream if one was asked for and the status is 200. */
   readonly body?: string | Uint8Array
   readonly isGzip?: boolean
+  /** Of a response with `background`: it is in the making until this is opened. */
+  readonly background?: Gate
   /** Takes the call and never answers. */
   readonly isSilent?: boolean
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { answerOf } from './answer.ts'
 import { FACES } from './faces.ts'
+import { KeptResponses } from './kept-responses.ts'
 import {
   errorJson,
   NO_KEY,
@@ -74,6 +75,7 @@ class Double {
   readonly calls: ReceivedCall[] = []
   readonly served = new Map<string, Served>()
   readonly scripts: Script[] = []
+  readonly #kept = new KeptResponses()
   script: Script | ((call: ReceivedCall) => Script) = {}
   readonly #options: UpstreamOptions
   #count = 0
@@ -93,6 +95,7 @@ class Double {
     void reply.closed.then(() => call.markFinished('hung up'))
     if (method === 'GET' && path.startsWith('/v1/models'))
       await this.#answerModels(path, call, reply)
+    else if (await this.#answerKept(path, call, reply)) call.markFinished('answered')
     else await this.#answerPost(path, call, reply)
     call.markFinished('answered')
   }
@@ -105,6 +108,13 @@ class Double {
     else if (path === '/v1/models') await sendJson(reply, 200, modelsJson(models))
     else if (models.includes(id)) await sendJson(reply, 200, modelJson(id))
     else await sendError(reply, noSuchModel(id))
+  }
+
+  /** Of a response that is kept; says whether it was about one. */
+  async #answerKept(path: string, call: ReceivedCall, reply: Reply): Promise<boolean> {
+    const answer = this.#kept.answer(call.method, path)
+    if (answer !== null) await sendJson(reply, answer.status, answer.json)
+    return answer !== null
   }
 
   async #answerPost(path: string, call: ReceivedCall, reply: Reply) {
@@ -141,7 +151,8 @@ class Double {
   }
 
   async #write(path: string, call: ReceivedCall, reply: Reply, script: Script) {
-    const asked = { path, json: call.json ?? {}, number: call.number, now: Date.now() }
+    const keep = (done: object) => this.#kept.keep({ ...done }, script.background ?? null)
+    const asked = { path, json: call.json ?? {}, number: call.number, now: Date.now(), keep }
     const { status, headers, events, isStream, told } = answerOf(asked, script)
     const length = isStream ? null : lengthOf(events)
     const toldAt = told === null ? Number.POSITIVE_INFINITY : lengthOf(events.slice(0, told.events))

@@ -37,6 +37,10 @@ export const deployment: Deployment = {
   price: { rates, tiers: [], source: 'test' },
   priceSnapshot: null,
   services: {},
+  weight: null,
+  rpm: null,
+  tpm: null,
+  parallelMax: null,
   serviceSnapshots: {},
   timeoutMs: 1,
   rules: DEFAULT_UPSTREAM_RULES,
@@ -173,8 +177,15 @@ export class World {
   async admit(id: string | null, json: Record<string, unknown>, key: string | null = null) {
     const text = JSON.stringify(json)
     const virtual = key === null ? null : this.accounts.findKey(key, this.now)!.self
-    const call = { endpoint: ENDPOINTS.CHAT, deployment, json, text, bodyBytes: text.length }
-    const applicant = { ...call, customerId: id, key: virtual }
+    const call = {
+      endpoint: ENDPOINTS.CHAT,
+      deployment,
+      json,
+      text,
+      bodyBytes: text.length,
+      context: 0,
+    }
+    const applicant = { ...call, customerId: id, key: virtual, model: 'm' }
     const admitted = await admit(applicant, this.gate)
     if (admitted.reservation !== null) {
       this.live.push({ reservation: admitted.reservation, id, key })

@@ -3,18 +3,20 @@ import { objectOf } from '../../metering/usage.ts'
 import type { Json } from '../../metering/wire.ts'
 
 /** Why an answer ended, in OpenAI's words (https://docs.claude.com/en/api/handling-stop-reasons). */
-const FINISHES: Readonly<Record<string, string>> = {
-  end_turn: 'stop',
-  stop_sequence: 'stop',
-  pause_turn: 'stop',
-  tool_use: 'tool_calls',
-  max_tokens: 'length',
-  model_context_window_exceeded: 'length',
-  refusal: 'content_filter',
-}
+const FINISHES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    end_turn: 'stop',
+    stop_sequence: 'stop',
+    pause_turn: 'stop',
+    tool_use: 'tool_calls',
+    max_tokens: 'length',
+    model_context_window_exceeded: 'length',
+    refusal: 'content_filter',
+  }),
+)
 
 /** What is new has an end all the same. */
-export const finishOf = (stopReason: unknown): string => FINISHES[String(stopReason)] ?? 'stop'
+export const finishOf = (stopReason: unknown): string => FINISHES.get(String(stopReason)) ?? 'stop'
 
 /** What Anthropic says of a refusal; null: nothing, or it was none. */
 export function refusalOf({ stop_reason, stop_details }: Json): string | null {

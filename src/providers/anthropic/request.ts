@@ -51,14 +51,16 @@ const TRANSLATED = new Set([
 const ANTHROPICS = ['cache_control', 'inference_geo', 'speed', 'top_k'] as const
 
 /** Of these the neutral value asks for nothing. */
-const NEUTRAL: Readonly<Record<string, (value: unknown) => boolean>> = {
-  frequency_penalty: (value) => value === 0,
-  logit_bias: (value) => Object.keys(objectOf(value)).length === 0,
-  logprobs: (value) => value === false,
-  modalities: (value) => Array.isArray(value) && value.every((modality) => modality === 'text'),
-  n: (value) => value === 1,
-  presence_penalty: (value) => value === 0,
-}
+const NEUTRAL: ReadonlyMap<string, (value: unknown) => boolean> = new Map(
+  Object.entries<(value: unknown) => boolean>({
+    frequency_penalty: (value) => value === 0,
+    logit_bias: (value) => Object.keys(objectOf(value)).length === 0,
+    logprobs: (value) => value === false,
+    modalities: (value) => Array.isArray(value) && value.every((modality) => modality === 'text'),
+    n: (value) => value === 1,
+    presence_penalty: (value) => value === 0,
+  }),
+)
 
 /**
  * A call of `/chat/completions` as one of Anthropic's `/messages`
@@ -101,7 +103,7 @@ const optional = (name: string, value: unknown): Json =>
 function refuseOthers(json: Json, cannot: Untranslatable) {
   for (const [name, value] of Object.entries(json)) {
     if (value === null || TRANSLATED.has(name) || WITHOUT_A_SAY.has(name)) continue
-    if ((ANTHROPICS as readonly string[]).includes(name) || NEUTRAL[name]?.(value)) continue
+    if ((ANTHROPICS as readonly string[]).includes(name) || NEUTRAL.get(name)?.(value)) continue
     cannot.refuse(name, `cannot be said to an Anthropic model, got ${shown(value)}`)
   }
 }

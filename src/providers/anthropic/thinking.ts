@@ -2,14 +2,16 @@ import type { Json } from '../../metering/wire.ts'
 import { shown, wrong } from './untranslatable.ts'
 
 /** OpenAI's efforts as Anthropic's (https://docs.claude.com/en/docs/build-with-claude/effort). */
-const EFFORTS: Readonly<Record<string, string>> = {
-  minimal: 'low',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  xhigh: 'xhigh',
-  max: 'max',
-}
+const EFFORTS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    minimal: 'low',
+    low: 'low',
+    medium: 'medium',
+    high: 'high',
+    xhigh: 'xhigh',
+    max: 'max',
+  }),
+)
 
 /**
  * Tokens to think for, by effort, for models that want a number: LiteLLM's
@@ -38,9 +40,9 @@ export function thinkingOf(
     if (own !== null) return { thinking: own }
     return isAdaptive ? { thinking: { type: 'disabled' } } : {}
   }
-  const effort = EFFORTS[String(asked)]
+  const effort = EFFORTS.get(String(asked))
   if (effort === undefined) {
-    const right = `must be "none", ${Object.keys(EFFORTS).map(shown).join(', ')}`
+    const right = `must be "none", ${[...EFFORTS.keys()].map(shown).join(', ')}`
     throw wrong('reasoning_effort', `${right}, got ${shown(asked)}`)
   }
   if (isAdaptive) return { thinking: own ?? { type: 'adaptive' }, effort }
