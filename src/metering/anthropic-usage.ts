@@ -37,9 +37,11 @@ function cacheWrites(fields: Json): Pick<Usage, 'cacheWrite' | 'cacheWriteHour'>
 /**
  * What the last event of a stream says, over what its first one said: the counts of the last are of
  * the whole answer, and may leave out what the first one had
- * (https://docs.claude.com/en/docs/build-with-claude/streaming).
+ * (https://docs.claude.com/en/docs/build-with-claude/streaming). Null also when the last does not
+ * say what was written: the first has a count of that too, of the beginning.
  */
 export function streamedUsage(first: unknown, last: unknown): Usage | null {
+  if (countOf(objectOf(last)['output_tokens']) === null) return null
   const told = Object.entries(objectOf(last)).filter(([, value]) => value !== null)
   return usageFromAnthropic({ ...objectOf(first), ...Object.fromEntries(told) })
 }

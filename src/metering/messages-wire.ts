@@ -52,10 +52,7 @@ const TELLS: ReadonlyMap<string, (json: Json, known: Json) => Told> = new Map(
     },
     content_block_start: ({ index }, known) => ({ known: { ...known, open: index } }),
     content_block_stop: (_, known) => ({ known: { ...known, open: null } }),
-    message_delta: ({ usage }, known) =>
-      typeof usage === 'object' && usage !== null && 'output_tokens' in usage
-        ? { usage: streamedUsage(known['usage'], usage) }
-        : {},
+    message_delta: ({ usage }, known) => ({ usage: streamedUsage(known['usage'], usage) }),
     message_stop: () => ({ ends: true }),
     error: () => ({ isError: true }),
   }),

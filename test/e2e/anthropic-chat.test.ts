@@ -154,7 +154,7 @@ describe.each(RUNTIMES)('/chat/completions of a Claude on $on', async ({ command
   test('without usage is counted by us, streamed or not', async () => {
     for (const stream of [false, true]) {
       const user = `untold ${stream}`
-      upstream.next({ usage: 'absent', deltas: 7 })
+      upstream.next({ usage: stream ? null : 'absent', deltas: 7 })
       const json = { ...ask(user), stream }
       const { status } = await server.ask('/v1/chat/completions', { json })
       expect(status).toBe(200)

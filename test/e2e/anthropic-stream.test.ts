@@ -137,6 +137,14 @@ describe.each(RUNTIMES)('a stream of /v1/messages on $on', async ({ command }) =
     expect(output).toBe(3)
   })
 
+  test.each([null, {}, 'nonsense'])('whose last usage is %p is counted by us', async (usage) => {
+    const user = `half told ${JSON.stringify(usage)}`
+    upstream.next({ usage, deltas: 7, tokens: { cachedInput: 100 } })
+    await (await server.fetch('/v1/messages', { json: { ...ask(user), stream: true } })).text()
+    const told = { input: 6, cached_input: 100 }
+    expect(await rowOn(user)).toMatchObject({ ...told, output: 7, usage_source: 'estimated' })
+  })
+
   test('without usage is counted by us', async () => {
     upstream.next({ usage: 'absent', deltas: 7 })
     const json = { ...ask('stream untold'), stream: true }

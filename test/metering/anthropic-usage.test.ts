@@ -102,6 +102,13 @@ describe('of a stream', () => {
     })
   })
 
+  test.each([[undefined], [null], [{}], [{ output_tokens: null }], [{ output_tokens: -1 }]])(
+    'a last event that says %p does not tell what was written',
+    (last) => {
+      expect(streamedUsage(first, last)).toBeNull()
+    },
+  )
+
   test('what grew since the first event is believed, what is null is not', () => {
     const last = { input_tokens: 40, cache_read_input_tokens: null, output_tokens: 15 }
     expect(streamedUsage(first, last)).toMatchObject({ input: 40, cachedInput: 10, output: 15 })
