@@ -203,6 +203,7 @@ function routesTo(
     }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
+    cooledUntil: (id) => gateway.router.cooledUntil(id, now()),
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,

@@ -49,6 +49,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     budgets: store,
     deployments: [deployment({ modelName: 'demo', provider: 'demo', apiBase: null })],
     priceOf: () => null,
+    cooledUntil: () => null,
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
