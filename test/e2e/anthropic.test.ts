@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import Anthropic, { BadRequestError, RateLimitError } from '@anthropic-ai/sdk'
 import { verify } from '../../src/store/verify.ts'
+import { ORGANIZATION } from '../support/anthropic-errors.ts'
 import { type Claude, claudeNanos, startClaude } from '../support/claude.ts'
 import { built, DENO, DENO_FLAGS, SOURCE } from '../support/command.ts'
 import { Gate } from '../support/gate.ts'
@@ -165,6 +166,7 @@ describe.each(RUNTIMES)('/v1/messages on $on', async ({ command }) => {
       upstream.next({ status })
       const error = await client.messages.create(ask(user)).catch((thrown: unknown) => thrown)
       expect(error).toMatchObject({ status, type })
+      expect(String(error)).not.toContain(ORGANIZATION)
       expect(await rowOn(user)).toMatchObject({ outcome: 'upstream_failed', charge: 0 })
     })
 

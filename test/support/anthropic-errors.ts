@@ -23,11 +23,19 @@ const invalid = (message: string): AnthropicError => ({
   message,
 })
 
+export const ORGANIZATION = '80162711-722b-4454-ae75-c6334e6796f2'
+
 const OF_STATUS: Readonly<Record<number, AnthropicError>> = {
   401: { status: 401, type: 'authentication_error', message: 'invalid x-api-key' },
   403: { status: 403, type: 'permission_error', message: 'Your API key may not do this' },
   404: { status: 404, type: 'not_found_error', message: 'Not found' },
-  429: { status: 429, type: 'rate_limit_error', message: 'Number of request tokens exceeded' },
+  429: {
+    status: 429,
+    type: 'rate_limit_error',
+    message:
+      "This request would exceed your organization's rate limit of 30,000 input tokens per minute " +
+      `(org: ${ORGANIZATION}, model: claude-sonnet-4-5).`,
+  },
   500: { status: 500, type: 'api_error', message: 'Internal server error' },
   529: { status: 529, type: 'overloaded_error', message: 'Overloaded' },
 }

@@ -2,6 +2,7 @@ import {
   type AnthropicError,
   anthropicErrorJson,
   anthropicErrorOf,
+  ORGANIZATION,
   refusalOfBody,
   refusalOfHeaders,
 } from './anthropic-errors.ts'
@@ -111,7 +112,7 @@ const requestId = ({ number }: ReceivedCall) => `req_${idOf(number)}`
 /** As Anthropic sends them; those that name the account or a limit are not for our clients. */
 const headersOf = (call: ReceivedCall) => ({
   'request-id': requestId(call),
-  'anthropic-organization-id': 'c2b1e6c0-1111-2222-3333-tollgatedouble',
+  'anthropic-organization-id': ORGANIZATION,
   'anthropic-ratelimit-requests-limit': '4000',
   'anthropic-ratelimit-requests-remaining': '3999',
   'strict-transport-security': 'max-age=31536000; includeSubDomains; preload',
