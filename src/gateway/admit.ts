@@ -220,8 +220,8 @@ function refuseUnpriced(
 const unpricedMember = (owner: LiveOwner, member: string): Refusal =>
   new Refusal(
     'model_not_priced',
-    `\`${member}\` makes Anthropic bill more than the tokens of the call, which has no price ` +
-      `here, and ${nameOf(owner)} has a budget. Leave it out.`,
+    `\`${member}\` makes Anthropic bill for what has no price here or cannot be known before ` +
+      `the call, and ${nameOf(owner)} has a budget. Leave it out.`,
     { param: member },
   )
 

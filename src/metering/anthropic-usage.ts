@@ -1,4 +1,12 @@
-import { countOf, inputTokens, NO_USAGE, objectOf, outputTokens, type Usage } from './usage.ts'
+import {
+  countOf,
+  inputTokens,
+  type Kind,
+  NO_USAGE,
+  objectOf,
+  outputTokens,
+  type Usage,
+} from './usage.ts'
 import type { Json } from './wire.ts'
 
 /**
@@ -8,9 +16,29 @@ import type { Json } from './wire.ts'
  * `input_tokens` is without what was read from a cache or written to one: the three stand side by
  * side (https://docs.claude.com/en/docs/build-with-claude/prompt-caching). How much of a write lasts
  * five minutes and how much an hour is in `cache_creation`; without it, all lasts five minutes.
- * Thinking is a part of `output_tokens`.
+ * Thinking is a part of `output_tokens`. What it took to make a conversation shorter is in none of
+ * them, but among the `iterations` (https://docs.claude.com/en/docs/build-with-claude/compaction).
  */
 export function usageFromAnthropic(json: unknown): Usage | null {
+  const { iterations } = objectOf(json)
+  const compactions = Array.isArray(iterations)
+    ? iterations.filter((iteration) => objectOf(iteration)['type'] === 'compaction')
+    : []
+  let sum = countsOf(json)
+  for (const compaction of compactions) {
+    const other = countsOf(compaction)
+    if (sum === null || other === null) return null
+    sum = added(sum, other)
+  }
+  return sum
+}
+
+function added(one: Usage, other: Usage): Usage {
+  const kinds = Object.entries(one).map(([kind, count]) => [kind, count + other[kind as Kind]])
+  return Object.fromEntries(kinds) as Usage
+}
+
+function countsOf(json: unknown): Usage | null {
   const fields = objectOf(json)
   const input = countOf(fields['input_tokens'])
   const cachedInput = countOf(fields['cache_read_input_tokens'] ?? 0)

@@ -95,6 +95,11 @@ test.each<[object, string | null]>([
   [{ mcp_servers: [{ type: 'url', url: 'https://x.y' }] }, 'mcp_servers'],
   [{ tools: [{ name: 'f' }, { type: 'web_search_20260209' }] }, 'tools[1]'],
   [{ tools: [{ type: 'code_execution_20260521' }] }, 'tools[0]'],
+  [{ tools: [{ type: 'advisor_20260301' }] }, 'tools[0]'],
+  [{ fallbacks: 'default' }, 'fallbacks'],
+  [{ thread: { id: 'x' } }, 'thread'],
+  [{ context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } }, null],
+  [{ context_management: { edits: [{ type: 'compact_20260112' }] } }, 'context_management'],
 ])('%p is billed besides its tokens for %p', (body, member) => {
   expect(billedBesides(body as Record<string, unknown>)).toBe(member)
 })

@@ -56,6 +56,18 @@ test.each<[string, object, Partial<Usage>]>([
     { input: 30, output: 80, reasoning: 420 },
   ],
   [
+    'a conversation made shorter on the way, which is in the iterations alone',
+    {
+      input_tokens: 23_000,
+      output_tokens: 1_000,
+      iterations: [
+        { type: 'compaction', input_tokens: 180_000, output_tokens: 3_500 },
+        { type: 'message', input_tokens: 23_000, output_tokens: 1_000 },
+      ],
+    },
+    { input: 203_000, output: 4_500 },
+  ],
+  [
     'parts that are more than their whole',
     {
       input_tokens: 0,
