@@ -31,6 +31,16 @@ const ACTED_ON = new Set([
   'best_of',
   'service_tier',
   'thinking',
+  // What a budget must not be told one way and Anthropic another.
+  'context_management',
+  'fallbacks',
+  'inference_geo',
+  'mcp_servers',
+  'messages',
+  'speed',
+  'system',
+  'thread',
+  'tools',
 ])
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -243,6 +243,16 @@ describe.each(RUNTIMES)('/v1/messages on $on', async ({ command }) => {
     expect(await asked.catch((thrown: unknown) => thrown)).toMatchObject({ status: 429 })
   })
 
+  test.each(['"speed":"fast","speed":"standard"', '"messages":[],"\\u006dessages":[]'])(
+    'refuses a member that is given twice: %s',
+    async (twice) => {
+      const body = `{"model":"claude","max_tokens":9,${twice}}`
+      const { status, json } = await server.ask('/v1/messages', { method: 'POST', body })
+      expect([status, json.type]).toEqual([400, 'error'])
+      expect(json.error.message).toContain('is given twice')
+    },
+  )
+
   describe('count_tokens', () => {
     test('is forwarded, costs nothing, and is not held for', async () => {
       await budget('broke', 0)
