@@ -21,6 +21,9 @@ model_list:
   - model_name: claude
     litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: "${anthropic.url}", api_key: k}
     model_info: {id: claude-alone}
+  - model_name: once
+    litellm_params:
+      {model: anthropic/claude-sonnet-4-5, api_base: "${anthropic.url}", api_key: k, rpm: 1}
 router_settings:
   fallbacks: [{claude: [either]}]
   cooldown_time: 0
@@ -59,6 +62,18 @@ test('a chat that Anthropic is too busy for is answered by who stands in for it'
   expect([status, answer.object]).toEqual([200, 'chat.completion'])
   const [row] = bookedOn(server.databasePath, 'busy')
   expect(row).toMatchObject({ deployment: 'gpt', model: 'claude', outcome: 'ok' })
+})
+
+test('counting tokens takes nothing of what a deployment takes in a minute', async () => {
+  const statusOf = async (path: string) =>
+    (await server.ask(path, { json: { model: 'once', max_tokens: 9, messages } })).status
+  const counted = { model: 'once', messages }
+  for (let calls = 0; calls < 3; calls++) {
+    const { status } = await server.ask('/v1/messages/count_tokens', { json: counted })
+    expect(status).toBe(200)
+  }
+  expect(await statusOf('/v1/messages')).toBe(200)
+  expect(await statusOf('/v1/messages')).toBe(429)
 })
 
 test('a message is answered by nobody who cannot speak so', async () => {

@@ -61,6 +61,14 @@ describe.each(RUNTIMES)('/v1/messages on $on', async ({ command }) => {
       expect(headers.get('anthropic-beta')).toBe('interleaved-thinking-2025-05-14')
     })
 
+    test('keeps to itself what is for the gateway, and Anthropic refuses', async () => {
+      const { metadata, ...asked } = ask('x')
+      const json = { ...asked, user: 'ours', litellm_metadata: {}, safety_identifier: 's' }
+      expect((await server.ask('/v1/messages', { json })).status).toBe(200)
+      expect(upstream.calls.at(-1)!.json).toEqual({ ...asked, model: 'claude-sonnet-4-5' })
+      expect(await rowOn('ours')).toMatchObject(PLAIN)
+    })
+
     test('counts each kind of a cached prompt by itself', async () => {
       upstream.next({
         tokens: { input: 3, cachedInput: 1_000, cacheWrite: 200 },

@@ -241,6 +241,24 @@ describe('a stream', () => {
     expect(await streamed(event + HELLO)).toBe(await streamed(HELLO))
   })
 
+  test('is read no further than somebody asks', async () => {
+    let pulls = 0
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          pulls++
+          controller.enqueue(Buffer.from(HELLO))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const response = new Response(body, { headers: { 'content-type': SSE } })
+    const reader = translated(response, CREATED).body!.getReader()
+    expect(pulls).toBe(0)
+    await reader.read()
+    expect(pulls).toBe(1)
+  })
+
   test('that is cancelled cancels that of Anthropic', async () => {
     let reason: unknown = null
     const body = new ReadableStream<Uint8Array>({
