@@ -23,6 +23,7 @@ import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { type Durability, openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
+import { type Reports, reports } from './reports.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { watchWal } from './wal.ts'
 
@@ -55,6 +56,8 @@ export class Store {
   readonly answers: KeptAnswers
   /** Events on their way to receivers, and those that were lately. */
   readonly deliveries: Deliveries
+  /** What was used, by call and by day. */
+  readonly reports: Reports
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -89,6 +92,7 @@ export class Store {
     this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
+    this.reports = reports(database)
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
