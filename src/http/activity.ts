@@ -84,7 +84,8 @@ export function activityRoutes(parts: ActivityParts, prefix: '/customer' | '/end
       const { page = 1, page_size: size = PAGE_SIZE } = query
       const customerIds = readIds(query.end_user_ids)
       const filter = { customerIds, key: readKey(query.api_key), model: query.model ?? null }
-      const days = reports.days(daysIn(readTimes(query), parts.now()), customerIds)
+      const { start_date: start = null, end_date: end = null } = query
+      const days = reports.days(daysIn(readTimes({ start, end }), parts.now()), customerIds)
       const total = emptyTotal()
       const results = []
       for (const day of days.slice((page - 1) * size, page * size)) {

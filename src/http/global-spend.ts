@@ -1,13 +1,12 @@
 import { Elysia } from 'elysia'
 import * as Type from 'typebox'
-import { Refusal } from '../errors.ts'
 import { toDollars } from '../ledger/money.ts'
 import { type DayStore, daysIn, Totals, totalOf } from './day-sums.ts'
-import { Dollars, parseTime } from './fields.ts'
+import { Dollars } from './fields.ts'
 import { OPTIONAL_JSON_BODY } from './json-body.ts'
 import { operation } from './operation.ts'
 import { plainQuery } from './query.ts'
-import { keyField, readKey } from './record-query.ts'
+import { keyField, readKey, readTimes } from './record-query.ts'
 import { checked } from './schema.ts'
 
 export type GlobalSpendParts = { readonly reports: DayStore; now(): number }
@@ -50,10 +49,7 @@ const EndUsers = Type.Array(
   ),
 )
 
-const turned = (start: string, end: string) =>
-  new Refusal('invalid_request', `endTime must not be before startTime, got ${end} and ${start}`, {
-    param: 'endTime',
-  })
+const ENDS = { start: 'startTime', end: 'endTime' }
 
 const about = () =>
   operation({
@@ -63,15 +59,12 @@ const about = () =>
       `As LiteLLM: ${CUSTOMERS} of them, the most charged first. Days count whole, in UTC. ` +
       'LiteLLM takes a POST; a GET with the same fields in its query answers the same.',
     answer: { description: 'Customers.', schema: EndUsers },
-    refusals: [turned('2026-12-01', '2026-11-01')],
   })
 
 export function globalSpendRoutes({ reports, now }: GlobalSpendParts) {
   const endUsers = async ({ startTime, endTime, api_key }: Fields) => {
-    const from = startTime == null ? {} : { from: parseDay(startTime, 'startTime') }
-    const until = endTime == null ? {} : { until: parseDay(endTime, 'endTime') + 1 }
-    const range = daysIn({ ...from, ...until }, now())
-    if (range.first > range.last) throw turned(String(startTime), String(endTime ?? 'now'))
+    const times = { start: startTime ?? null, end: endTime ?? null }
+    const range = daysIn(readTimes(times, ENDS), now())
     const filter = { customerIds: null, key: readKey(api_key), model: null }
     const totals = new Totals()
     for (const day of reports.days(range, null)) {
@@ -98,6 +91,3 @@ export function globalSpendRoutes({ reports, now }: GlobalSpendParts) {
       detail: about(),
     })
 }
-
-const parseDay = (text: string, field: string): number =>
-  parseTime(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text, field)

@@ -58,6 +58,16 @@ type RecordFields = {
 /** Later than any time that a row can have. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
+/** All rows that there are, and will be. */
+export const EVERY_RECORD: RecordFilter = {
+  customerId: null,
+  key: null,
+  model: null,
+  outcome: null,
+  from: 0,
+  until: NEVER,
+}
+
 /** Throws `invalid_request`. */
 export function readRecordFilter(fields: RecordFields): RecordFilter {
   const { end_user: customer, user_id: user } = fields
@@ -68,31 +78,34 @@ export function readRecordFilter(fields: RecordFields): RecordFilter {
       { param: 'user_id' },
     )
   }
-  const { from = 0, until = NEVER } = readTimes(fields)
   return {
+    ...EVERY_RECORD,
     customerId: customer ?? user ?? null,
     key: readKey(fields.api_key),
     model: fields.model ?? null,
     outcome: (fields.outcome as RecordFilter['outcome'] | undefined) ?? null,
-    from,
-    until,
+    ...readTimes({ start: fields.start_date ?? null, end: fields.end_date ?? null }),
   }
 }
 
-/** Milliseconds: from here on, and before there. */
-export function readTimes(fields: { start_date?: string; end_date?: string }): {
-  readonly from?: number
-  readonly until?: number
-} {
-  const { start_date: start, end_date: end } = fields
-  const from = start === undefined ? {} : { from: readTime(start, 'start_date').first }
-  const until = end === undefined ? {} : { until: readTime(end, 'end_date').last + 1 }
+/** What the two ends of a range are called where they are given. */
+type Ends = { readonly start: string; readonly end: string }
+
+const QUERY_ENDS: Ends = { start: 'start_date', end: 'end_date' }
+
+/** Milliseconds: from here on, and before there. Throws `invalid_request`. */
+export function readTimes(
+  { start, end }: { readonly start?: string | null; readonly end?: string | null },
+  called = QUERY_ENDS,
+): { readonly from?: number; readonly until?: number } {
+  const from = start == null ? {} : { from: readTime(start, called.start).first }
+  const until = end == null ? {} : { until: readTime(end, called.end).last + 1 }
   const range = { ...from, ...until }
   if (range.from !== undefined && range.until !== undefined && range.from >= range.until) {
     throw new Refusal(
       'invalid_request',
-      `end_date must not be before start_date, got ${shown(end)} and ${shown(start)}`,
-      { param: 'end_date' },
+      `${called.end} must not be before ${called.start}, got ${shown(end)} and ${shown(start)}`,
+      { param: called.end },
     )
   }
   return range

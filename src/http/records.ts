@@ -10,7 +10,7 @@ import { shown } from './misfit.ts'
 import { named, operation } from './operation.ts'
 import { plainQuery } from './query.ts'
 import { recordJson } from './record-json.ts'
-import { RECORD_FIELDS, readRecordFilter, readTimes } from './record-query.ts'
+import { RECORD_FIELDS, readRecordFilter } from './record-query.ts'
 import { checked } from './schema.ts'
 
 /** What these routes need of the store. */
@@ -195,9 +195,9 @@ function isSummary(query: {
   readonly outcome?: string
   readonly cursor?: string
 }): boolean {
-  const { from, until } = readTimes(query)
+  const { start_date: start = null, end_date: end = null } = query
   const others = (['request_id', 'outcome', 'cursor'] as const).find((name) => query[name])
-  const isRange = from !== undefined && until !== undefined
+  const isRange = start !== null && end !== null
   if (query.summarize === true && !isRange) throw needsDates
   if (query.summarize === true && others !== undefined) throw noSummary(others)
   return query.summarize ?? (isRange && others === undefined)
