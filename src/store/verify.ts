@@ -72,6 +72,8 @@ function look(database: Database, path: string): Verdict {
        FROM ledger`,
     )
     .get()!
+  // `bun:sqlite` closes a file when its statements are collected: the transaction must not last.
+  database.exec('COMMIT')
   return {
     customers: totals['customers'] as number,
     rows: totals['rows'] as number,
