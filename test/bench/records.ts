@@ -215,5 +215,21 @@ for (const format of ['csv', 'jsonl']) {
       `its peak is ${peakMb(server.pid).toFixed(0)} MB; another client waits, ms: ${told(await stop())}`,
   )
 }
+// A reader that takes 2 MB a second, and one that takes nothing at all.
+const address = `${server.url}/spend/logs/export?format=jsonl`
+const slow = ['curl', '-sN', '--limit-rate', '2M', '-m', '5', '-o', '/dev/null']
+await Bun.spawn([...slow, '-H', `authorization: Bearer ${server.key}`, address]).exited
+say(`\nafter a slow reader the server's peak is ${peakMb(server.pid).toFixed(0)} MB`)
+// In a shell of its own: a pipe to this process would be read into its memory, wanted or not.
+const command = `${process.execPath} run src/main.ts export --db ${server.databasePath}`
+const shell = Bun.spawn(['sh', '-c', `{ ${command} & echo $! >&2; wait; } | { sleep 6; wc -l; }`], {
+  stdout: 'pipe',
+  stderr: 'pipe',
+})
+const { value: pid } = await shell.stderr.getReader().read()
+await new Promise((resolve) => setTimeout(resolve, 5_000))
+const peak = peakMb(Number(new TextDecoder().decode(pid)))
+say(`tollgate export whose output nobody takes for a while: ${peak.toFixed(0)} MB`)
+say(`and then it is taken: ${(await new Response(shell.stdout).text()).trim()} lines`)
 await server.stop()
 rmSync(folder, { recursive: true })
