@@ -157,7 +157,7 @@ export function runsIn(database: Database): (filter: RecordFilter, order: Record
     const runs = rows.map(({ id }) => to(id as number))
     return order === 'oldest first' ? runs : runs.reverse()
   }
-  return ({ customerId, key, model, outcome }, order) => {
+  return ({ customerId, key, outcome }, order) => {
     if (customerId !== null) {
       return several(tabsOf.all(customerId), order, (tab) => ({
         index: 'ledger_by_tab',
@@ -176,7 +176,6 @@ export function runsIn(database: Database): (filter: RecordFilter, order: Record
       const partial = "ledger.outcome <> 'ok'"
       return [{ index: 'ledger_by_outcome', of: ['outcome', outcome], partial, order: BY_ID }]
     }
-    if (model !== null) return [{ index: 'ledger_by_model', of: ['model', model], order: BY_ID }]
     return [{ index: 'ledger_by_time', of: null, order: BY_ID }]
   }
 }

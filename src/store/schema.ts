@@ -216,10 +216,10 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'the sums of each day, and the ways to the rows of the ledger that reports take',
     sql: (database) => `
       ${createDaily(database)}
-      -- In the order in which calls settled: of all, of a model, of an outcome that is rare. Those
-      -- of a customer and of a key are in the order of ledger_by_tab and ledger_by_key.
+      -- In the order in which calls settled: of all, and of an outcome that is rare. Those of a
+      -- customer and of a key are in the order of ledger_by_tab and ledger_by_key. None for models:
+      -- they are few, so those of one are never far apart, and it would cost each call a page.
       CREATE INDEX ledger_by_time ON ledger (settled_at);
-      CREATE INDEX ledger_by_model ON ledger (model, settled_at);
       CREATE INDEX ledger_by_outcome ON ledger (outcome, settled_at) WHERE outcome <> 'ok';
       -- All tabs that an id ever had, and all keys that a hash was ever of.
       CREATE INDEX customers_ever ON customers (id);
