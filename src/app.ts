@@ -207,6 +207,7 @@ function routesTo(
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
+    reports: store.reports,
     deliveries: store.deliveries,
     outbox,
     held: (id) => accounts.held(id),
