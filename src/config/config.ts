@@ -2,6 +2,7 @@ import type { BudgetMode } from '../ledger/budget.ts'
 import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price, ServicePrices } from '../metering/price.ts'
+import type { Observing } from './observing.ts'
 
 /** How patient the gateway is with an upstream, and what it does when the client has left. */
 export type UpstreamRules = {
@@ -126,6 +127,7 @@ export type Config = {
   /** Who is told of events, each name once. */
   readonly webhooks: readonly WebhookConfig[]
   readonly budgets: BudgetRules
+  readonly observing: Observing
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */

@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
 import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
+import { readObserving } from './observing.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
 import { checkKeys } from './sections.ts'
@@ -81,6 +82,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     ...readGeneral(reader, general),
     webhooks: readWebhooks(reader, { general, tollgate }),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
+    observing: readObserving(reader, tollgate),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),
   }

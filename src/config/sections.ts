@@ -114,6 +114,7 @@ export const SECTIONS = {
       'known_customers_only',
       ...UPSTREAM_RULE_KEYS,
       'failed_auth_limit',
+      'metrics_by_customer',
     ]),
     unused: NONE,
   },

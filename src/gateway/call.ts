@@ -20,6 +20,7 @@ import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
+import type { Observation } from './observation.ts'
 import { readCall } from './read-call.ts'
 import {
   LEFT_BEFORE,
@@ -45,6 +46,8 @@ export type Call = {
   readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
   readonly signal: AbortSignal
+  /** What is seen of it, by metrics, traces and the log. */
+  readonly seen: Observation
 }
 
 /** What the gateway needs of everybody else; `app.ts` joins it. */
@@ -80,9 +83,10 @@ export type Gateway = Admission & {
  */
 export async function handleCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = gateway.now()
-  const { endpoint } = call
+  const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
   const { text, json, streaming, customerId, model, deployment, previous } = asked
+  seen.asks({ deployment, customerId, isStream: streaming.stream })
   const repeat = gateway.idempotency.begin({
     ...call,
     path: endpoint.path,
@@ -98,6 +102,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     gateway.idempotency.end(repeat)
     throw refusal
   })
+  seen.admitted()
 
   const customer = reservation?.customer?.self ?? null
   const keyId = reservation?.key?.self.id ?? null
@@ -110,7 +115,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const departure = departureOf({ deployment, abort, isKept: repeat !== null && !streaming.stream })
   const { decoded } = gateway
   const line = { deployment, abort, watch, decoded, isAsked: false }
-  const settle = settleOnce({ metered, reservation, repeat, departure }, gateway)
+  const settle = settleOnce({ metered, reservation, repeat, departure, seen }, gateway)
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
   gateway.inFlight.add(call.id, { abort, departure })
@@ -120,7 +125,8 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     if (departure.hasLeft) throw call.signal.reason
     const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap })
     const body = edits.size === 0 ? call.body : editBody(text, asked.members, edits)
-    const { id: callId, headers } = call
+    const callId = call.id
+    const headers = seen.asking(call.headers)
     response = await forward({ callId, endpoint, headers, body, json, now: startedAt }, line)
   } catch (error) {
     watch.stop()
@@ -131,7 +137,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
   const { wire } = endpoint
   const goOn = goOnWith({ open, line, departure, settle }, gateway)
-  const answer = { call: metered, response, wire, ...line, departure, settle, goOn, limits }
+  const answer = { call: metered, response, wire, ...line, departure, settle, goOn, limits, seen }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   if (!isStream || wire.stream === null) return jsonAnswer(answer)
   return streamAnswer(answer, wire.stream, {
@@ -162,12 +168,14 @@ function settleOnce(
     readonly reservation: Reservation | null
     readonly repeat: Repeat | null
     readonly departure: Departure
+    readonly seen: Observation
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { metered, reservation, repeat, departure } = about
+  const { metered, reservation, repeat, departure, seen } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
+    seen.settling()
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${metered.id} could not be metered and is charged nothing`, error)
@@ -178,12 +186,14 @@ function settleOnce(
     const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
     await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
     gateway.accounts.written(reservation)
+    seen.booked(row)
     return settlement
   }
   const ended = () => {
     gateway.inFlight.remove(metered.id)
     gateway.idempotency.end(repeat)
     departure.settled()
+    seen.settled()
   }
   return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
 }

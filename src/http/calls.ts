@@ -3,6 +3,7 @@ import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
 import { ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
+import type { Observation } from '../gateway/observation.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { CALL_DOCS } from './call-docs.ts'
 import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
@@ -16,6 +17,8 @@ export type CallParts = {
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
   readonly newId: () => string
+  /** Begins to observe a call. */
+  readonly observe: (call: Pick<Call, 'id' | 'endpoint' | 'headers'>) => Observation
 }
 
 /**
@@ -37,19 +40,22 @@ export const callRoutes = (parts: CallParts) => {
 }
 
 async function answer(request: Request, endpoint: Endpoint, parts: CallParts): Promise<Response> {
-  const key = parts.authorize(request)
   const id = parts.newId()
-  parts.mayTakeTime(request, true)
+  const { headers, signal } = request
+  const seen = parts.observe({ id, endpoint, headers })
   let isStream = false
   try {
+    const key = parts.authorize(request)
+    parts.mayTakeTime(request, true)
     parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
     const body = await readBody(request, parts.body)
     parts.inFlight.sized(id, body.length)
-    const { headers, signal } = request
-    const response = await parts.handleCall({ id, endpoint, headers, body, key, signal })
+    const response = await parts.handleCall({ id, endpoint, headers, body, key, signal, seen })
     isStream = isEventStream(response)
+    seen.answered(response.status)
     return response
   } catch (error) {
+    seen.failed(error)
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {

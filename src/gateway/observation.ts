@@ -1,0 +1,129 @@
+import { Refusal } from '../errors.ts'
+import type { LedgerRow } from '../ledger/settlement.ts'
+import { logError } from '../log.ts'
+import type { Deployment } from './deployments.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** Who is told of calls: metrics, traces, the log. Every call waits for it, so it never waits. */
+export type Watcher = {
+  /** A call has come in, with these headers. */
+  readonly began?: (seen: Observation, headers: Headers) => void
+  /** It is about to be sent upstream: headers that go with it, in place of the client's. */
+  readonly asking?: (seen: Observation) => Readonly<Record<string, string>>
+  /** It is answered, and settled if it was admitted. */
+  readonly over: (seen: Observation) => void
+}
+
+/** What a call asks, once it has been read. */
+export type Subject = {
+  readonly deployment: Deployment
+  readonly customerId: string | null
+  readonly isStream: boolean
+}
+
+/**
+ * What is seen of one call on its way, told to the watchers when it is over. Times are those of
+ * `performance.now()`; null: it did not come to that.
+ *
+ * A watcher that fails is a line in the log and nothing to the call.
+ */
+export class Observation {
+  readonly id: string
+  readonly endpoint: Endpoint
+  readonly beganAt = performance.now()
+  /** Null: it was refused before it was known which model it is for. */
+  subject: Subject | null = null
+  admittedAt: number | null = null
+  /** When it was sent upstream. */
+  askedAt: number | null = null
+  /** When the upstream answered: of a stream its first piece, else its head. */
+  firstByteAt: number | null = null
+  /** When its answer was whole, and was counted. */
+  settlingAt: number | null = null
+  /** When its charge was on disk, or could not be brought there. */
+  settledAt: number | null = null
+  /** Its charge; null: it was not admitted, or that could not be written. */
+  row: LedgerRow | null = null
+  /** What the client was answered, or would have been if it had waited. */
+  status: number | null = null
+  /** Why it was answered so; null: it was no refusal. A failure of ours is `internal`. */
+  refusal: Refusal['code'] | 'internal' | null = null
+  endedAt: number | null = null
+  readonly #watchers: readonly Watcher[]
+
+  constructor(
+    call: { readonly id: string; readonly endpoint: Endpoint; readonly headers: Headers },
+    watchers: readonly Watcher[],
+  ) {
+    this.id = call.id
+    this.endpoint = call.endpoint
+    this.#watchers = watchers
+    for (const watcher of watchers) guarded(() => watcher.began?.(this, call.headers))
+  }
+
+  asks(subject: Subject) {
+    this.subject = subject
+  }
+
+  admitted() {
+    this.admittedAt = performance.now()
+  }
+
+  /** Answers the headers that the upstream is to see of the client's. */
+  asking(headers: Headers): Headers {
+    this.askedAt = performance.now()
+    let onward = headers
+    for (const { asking } of this.#watchers) {
+      if (asking === undefined) continue
+      onward = new Headers(onward)
+      guarded(() => {
+        for (const [name, value] of Object.entries(asking(this))) onward.set(name, value)
+      })
+    }
+    return onward
+  }
+
+  firstByte() {
+    this.firstByteAt ??= performance.now()
+  }
+
+  settling() {
+    this.settlingAt = performance.now()
+  }
+
+  /** Its charge is on disk. */
+  booked(row: LedgerRow) {
+    this.row = row
+  }
+
+  /** There is nothing left to settle. */
+  settled() {
+    this.settledAt = performance.now()
+    if (this.status !== null) this.#over()
+  }
+
+  answered(status: number) {
+    this.status = status
+    if (this.admittedAt === null || this.settledAt !== null) this.#over()
+  }
+
+  /** Answered by what was thrown. */
+  failed(error: unknown) {
+    this.refusal = error instanceof Refusal ? error.code : 'internal'
+    this.answered(error instanceof Refusal ? error.status : 500)
+  }
+
+  #over() {
+    if (this.endedAt !== null) return
+    this.endedAt = performance.now()
+    for (const watcher of this.#watchers) guarded(() => watcher.over(this))
+  }
+}
+
+function guarded(tell: () => void) {
+  try {
+    tell()
+  } catch (error) {
+    logError('a call could not be observed; it went on all the same', error)
+  }
+}
