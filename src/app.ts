@@ -86,7 +86,7 @@ type Parts = Awaited<ReturnType<typeof joinParts>>
 
 async function joinParts(config: Config) {
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
-  const watch = observing(config, deployments)
+  const watch = await observing(config, deployments)
   const books = await openBooks(config, watch)
   const { store, accounts, outbox, now } = books
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
@@ -100,7 +100,7 @@ async function joinParts(config: Config) {
   // Where a request came from is known once somebody listens.
   const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
   const app = routesTo(gateway, books, { config, masterKey, door, watch })
-  return { app, store, outbox, deployments, inFlight, door }
+  return { app, store, outbox, deployments, inFlight, door, watch }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
@@ -182,6 +182,7 @@ function routesTo(
     addressOf: (request) => door.addressOf(request),
     now,
   })
+  const diskRefusal = (error: unknown) => store.refusalOf(error)
   const authorize = (request: Request) => requireCalls(authenticate(request), request)
   return server({
     authenticate,
@@ -201,6 +202,7 @@ function routesTo(
       body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
       newId,
       observe: watch.observe,
+      diskRefusal,
     }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
@@ -214,7 +216,7 @@ function routesTo(
     budgetOf,
     metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox }),
     isReady: () => store.isHealthy(),
-    diskRefusal: (error) => store.refusalOf(error),
+    diskRefusal,
   })
 }
 
@@ -271,6 +273,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
     // A client that hung up has no connection any more, and still has something to pay.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
+    await Promise.race([parts.watch.stop(), pause(LAST_WORDS_MS)])
     const lost = parts.store.close()
     if (lost > 0) logTrouble('the database took no writes to the last', { writes_lost: lost })
     exit(lost > 0 ? 1 : 0)

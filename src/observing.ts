@@ -9,29 +9,47 @@ import { Observation, type Watcher } from './gateway/observation.ts'
 import { dollarsText } from './ledger/money.ts'
 import { CallMetrics } from './observe/call-metrics.ts'
 import { exposed } from './observe/exposition.ts'
-import { ServerMetrics, type ServerState } from './observe/server-metrics.ts'
+import { ServerMetrics, type ServerState, spanFamily } from './observe/server-metrics.ts'
 import { ownProcess } from './runtime/own-process.ts'
 import type { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
 /** Who watches the server, and what each is told. */
-export type Observing = ReturnType<typeof observing>
+export type Observing = Awaited<ReturnType<typeof observing>>
 
-export function observing({ observing: asked }: Config, deployments: Deployments) {
+export async function observing({ observing: asked }: Config, deployments: Deployments) {
   const calls = new CallMetrics({
     modelOf: (id) => deployments.byId(id)?.modelName ?? null,
     byCustomer: asked.metricsByCustomer,
   })
   const server = new ServerMetrics()
-  const watchers: Watcher[] = [calls]
+  const traces = await tracesOf(asked)
+  const watchers: Watcher[] = traces === null ? [calls] : [calls, traces.watcher]
   return {
     observe: (call: Pick<Call, 'id' | 'endpoint' | 'headers'>) => new Observation(call, watchers),
     booked: calls.booked,
     committed: server.committed,
     tried: server.delivered,
     metrics: (parts: Observed): string =>
-      exposed([...calls.families(), ...server.families(stateOf(parts))]),
+      exposed([
+        ...calls.families(),
+        ...server.families(stateOf(parts)),
+        ...(traces === null ? [] : [spanFamily(traces.counts)]),
+      ]),
+    /** Sends what is not sent yet; to be given up on when it takes too long. */
+    stop: async () => traces?.stop(),
   }
+}
+
+/** OpenTelemetry is loaded for whoever has traces, and for nobody else. */
+async function tracesOf({ tracing, tracesWithCustomer }: Config['observing']) {
+  if (tracing === null) return null
+  const { startTraces } = await import('./observe/otel.ts')
+  return startTraces(tracing, {
+    version: VERSION,
+    withCustomer: tracesWithCustomer,
+    now: Date.now,
+  })
 }
 
 /** What is looked at when somebody asks for metrics. */

@@ -115,6 +115,7 @@ export const SECTIONS = {
       ...UPSTREAM_RULE_KEYS,
       'failed_auth_limit',
       'metrics_by_customer',
+      'traces_with_customer',
     ]),
     unused: NONE,
   },

@@ -2,7 +2,7 @@ import { Refusal } from '../errors.ts'
 import { dollarsText } from '../ledger/money.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { errorMessage } from '../metering/delivered.ts'
-import { type Json, serviceOf, type Wire } from '../metering/wire.ts'
+import { type Json, modelOf, serviceOf, type Wire } from '../metering/wire.ts'
 import type { Departure } from './departure.ts'
 import type { Deployment } from './deployments.ts'
 import { answerHeaders } from './forward.ts'
@@ -84,6 +84,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
       isDrained: departure.hasLeft,
       usage: wire.usageOf(json),
       service: serviceOf(json),
+      model: modelOf(json),
       answerId,
       delivered: () => wire.textOf(json),
     },

@@ -175,7 +175,7 @@ function settleOnce(
   const { metered, reservation, repeat, departure, seen } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
-    seen.settling()
+    seen.settling(ending.model ?? null)
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${metered.id} could not be metered and is charged nothing`, error)

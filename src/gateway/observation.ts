@@ -14,6 +14,9 @@ export type Watcher = {
   readonly over: (seen: Observation) => void
 }
 
+/** nginx's status for a client that is gone: nobody is sent it. */
+const LEFT = 499
+
 /** What a call asks, once it has been read. */
 export type Subject = {
   readonly deployment: Deployment
@@ -44,6 +47,8 @@ export class Observation {
   settledAt: number | null = null
   /** Its charge; null: it was not admitted, or that could not be written. */
   row: LedgerRow | null = null
+  /** The model that answered, as the upstream names it; null: it does not. */
+  answerModel: string | null = null
   /** What the client was answered, or would have been if it had waited. */
   status: number | null = null
   /** Why it was answered so; null: it was no refusal. A failure of ours is `internal`. */
@@ -87,7 +92,9 @@ export class Observation {
     this.firstByteAt ??= performance.now()
   }
 
-  settling() {
+  /** `model` is what the upstream says it answered with; null: it does not say. */
+  settling(model: string | null) {
+    this.answerModel = model
     this.settlingAt = performance.now()
   }
 
@@ -100,6 +107,11 @@ export class Observation {
   settled() {
     this.settledAt = performance.now()
     if (this.status !== null) this.#over()
+  }
+
+  /** The client has left before it was answered. */
+  left() {
+    this.answered(LEFT)
   }
 
   answered(status: number) {

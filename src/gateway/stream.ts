@@ -203,6 +203,7 @@ class Passage {
       isDrained: hasLeft && !this.#isToldInTime,
       usage: this.#reader.usage(),
       service: this.#reader.service(),
+      model: this.#reader.model(),
       answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,
       delivered,
     })

@@ -6,6 +6,7 @@ import type { InFlight } from '../gateway/in-flight.ts'
 import type { Observation } from '../gateway/observation.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { CALL_DOCS } from './call-docs.ts'
+import type { DiskRefusal } from './failures.ts'
 import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
 
 export type CallParts = {
@@ -17,6 +18,7 @@ export type CallParts = {
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
   readonly newId: () => string
+  readonly diskRefusal: DiskRefusal
   /** Begins to observe a call. */
   readonly observe: (call: Pick<Call, 'id' | 'endpoint' | 'headers'>) => Observation
 }
@@ -52,10 +54,12 @@ async function answer(request: Request, endpoint: Endpoint, parts: CallParts): P
     parts.inFlight.sized(id, body.length)
     const response = await parts.handleCall({ id, endpoint, headers, body, key, signal, seen })
     isStream = isEventStream(response)
-    seen.answered(response.status)
+    if (signal.aborted) seen.left()
+    else seen.answered(response.status)
     return response
   } catch (error) {
-    seen.failed(error)
+    if (signal.aborted) seen.left()
+    else seen.failed(parts.diskRefusal(error) ?? error)
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {

@@ -48,6 +48,7 @@ export class ChunkReader {
   #open: Uint8Array = NOTHING
   #usage: Usage | null = null
   #service: string | null = null
+  #model: string | null = null
   #ended = false
   #undigested: string[] = []
   #undigestedChars = 0
@@ -112,6 +113,11 @@ export class ChunkReader {
     return this.#service
   }
 
+  /** The model that it says it made the answer with, or null if it did not say (yet). */
+  model(): string | null {
+    return this.#model
+  }
+
   /** By what the upstream knows the answer, or null if it did not say. */
   answerId(): string | null {
     this.#digest()
@@ -169,6 +175,7 @@ export class ChunkReader {
     const told = json === undefined ? {} : this.#wire.tell(json, event)
     this.#usage = told.usage ?? this.#usage
     this.#service = told.service ?? this.#service
+    this.#model = told.model ?? this.#model
     this.#ended = told.ends === true
     if (told.isUsageAlone === true) return this.#hideUsage ? NOTHING : null
     this.#undigested.push(data)

@@ -74,6 +74,14 @@ export class ServerMetrics {
   }
 }
 
+/** What became of the spans of traces. */
+export const spanFamily = (counts: Readonly<Record<string, number>>): Family => ({
+  name: 'tollgate_spans_total',
+  help: 'Spans by what became of them: sent, failed (the collector took none), or dropped.',
+  type: 'counter',
+  samples: Object.entries(counts).map(([result, value]) => ({ labels: { result }, value })),
+})
+
 function stateFamilies(state: ServerState): Family[] {
   const { queue, outbox } = state
   const events = outbox.flatMap(({ receiver, pending, dead }): Sample[] => [

@@ -32,7 +32,7 @@ function oneCall(metrics: CallMetrics, number: number) {
   seen.admitted()
   seen.asking(headers)
   seen.firstByte()
-  seen.settling()
+  seen.settling(null)
   const row: LedgerRow = {
     id: 'id',
     tab: 1,
