@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
 import { serve, whatItServes } from './app.ts'
+import type { Config } from './config/config.ts'
 import { ConfigError, loadConfig } from './config/load.ts'
 import { nearest } from './errors.ts'
 import { dollarsText } from './ledger/money.ts'
-import { complain, print } from './log.ts'
+import { complain, print, setLog } from './log.ts'
+import { isTerminal } from './runtime/own-process.ts'
 import {
   commandLine,
   environment,
@@ -33,6 +35,7 @@ Options:
   --port N        default 4000; 0 takes a free one          (environment: PORT)
   --host H        default 127.0.0.1                         (environment: HOST)
   --db FILE       default ./tollgate.db                     (environment: DATABASE_URL=sqlite:FILE)
+  --log-format F  json or text; default text in a terminal  (environment: LOG_FORMAT)
   --force         lets backup replace a file
   --help, --version
 
@@ -41,7 +44,14 @@ Flags beat the environment, which beats the file.`
 
 const COMMANDS = { serve: runServe, check: runCheck, verify: runVerify, backup: runBackup }
 
-type Flags = { config?: string; port?: string; host?: string; db?: string; force?: boolean }
+type Flags = {
+  config?: string
+  port?: string
+  host?: string
+  db?: string
+  'log-format'?: string
+  force?: boolean
+}
 
 async function main() {
   const { values, positionals } = parseCommandLine()
@@ -62,6 +72,7 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   db: { type: 'string' },
+  'log-format': { type: 'string' },
   force: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
@@ -87,11 +98,22 @@ function optionMistake(error: Error & { code?: string }, args: string[]): string
   return `Unknown option ${unknown}.${meant === null ? '' : ` Did you mean ${meant}?`}`
 }
 
-const configOf = (flags: Flags) => loadConfig({ flags, env: environment(), readFile: readText })
+function configOf({ 'log-format': logFormat, ...flags }: Flags) {
+  return loadConfig({ flags: { ...flags, logFormat }, env: environment(), readFile: readText })
+}
+
+/** Also for what goes wrong before anything is served. */
+function setLogFor({ logFormat, logLevel }: Config['observing']) {
+  const isRead = isTerminal()
+  const isColoured = isRead && (environment()['NO_COLOR'] ?? '') === ''
+  setLog({ format: logFormat ?? (isRead ? 'text' : 'json'), level: logLevel, isColoured })
+}
 
 async function runServe(flags: Flags) {
   liftFetchLimit()
-  await serve(configOf(flags))
+  const config = configOf(flags)
+  setLogFor(config.observing)
+  await serve(config)
 }
 
 function runCheck(flags: Flags) {

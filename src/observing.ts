@@ -7,6 +7,7 @@ import type { Deployments } from './gateway/deployments.ts'
 import type { InFlight } from './gateway/in-flight.ts'
 import { Observation, type Watcher } from './gateway/observation.ts'
 import { dollarsText } from './ledger/money.ts'
+import { CALL_LOG } from './observe/call-log.ts'
 import { CallMetrics } from './observe/call-metrics.ts'
 import { exposed } from './observe/exposition.ts'
 import { ServerMetrics, type ServerState, spanFamily } from './observe/server-metrics.ts'
@@ -24,7 +25,11 @@ export async function observing({ observing: asked }: Config, deployments: Deplo
   })
   const server = new ServerMetrics()
   const traces = await tracesOf(asked)
-  const watchers: Watcher[] = traces === null ? [calls] : [calls, traces.watcher]
+  const watchers: readonly Watcher[] = [
+    calls,
+    ...(traces === null ? [] : [traces.watcher]),
+    ...(asked.logCalls ? [CALL_LOG] : []),
+  ]
   return {
     observe: (call: Pick<Call, 'id' | 'endpoint' | 'headers'>) => new Observation(call, watchers),
     booked: calls.booked,

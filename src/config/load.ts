@@ -82,7 +82,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     ...readGeneral(reader, general),
     webhooks: readWebhooks(reader, { general, tollgate }),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
-    observing: readObserving(reader, tollgate),
+    observing: readObserving(reader, flags, { tollgate, litellm }),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),
   }
