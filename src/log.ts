@@ -89,13 +89,16 @@ function textLine(line: {
 }): string {
   const time = `${line.time.slice(0, 19).replace('T', ' ')}Z`
   const word = line.level.toUpperCase().padEnd(5)
-  const level = settings.isColoured ? `${COLOURS[line.level]}${word}${PLAIN}` : word
+  const { isColoured } = settings
+  const level = isColoured ? `${COLOURS[line.level]}${word}${PLAIN}` : word
+  // Bun writes all of an error in red, to a terminal.
+  const start = isColoured ? `${PLAIN}${time}` : time
   const facts = flattened(line.facts)
   const isStack = ([name, value]: Fact) => name.startsWith('cause') && value.includes('\n')
   const short = facts.filter((fact) => !isStack(fact))
   const stacks = facts.filter(isStack)
   return [
-    [`${time} ${level} ${shown(line.message)}`, ...short.map(pairText)].join(' '),
+    [`${start} ${level} ${shown(line.message)}`, ...short.map(pairText)].join(' '),
     ...stacks.flatMap(([name, value]) => `${name}: ${value}`.split('\n').map(shown)),
   ].join('\n    ')
 }

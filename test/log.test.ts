@@ -79,7 +79,9 @@ test('text is what a person reads, with a stack on lines of its own', () => {
 
 test('only a terminal gets colours', () => {
   setLog({ format: 'text', isColoured: true })
-  expect(linesOf(() => logWarning('x'))[0]).toContain('\u001b[33mWARN \u001b[0m x')
+  const [line] = linesOf(() => logWarning('x'))
+  expect(line).toStartWith('\u001b[0m')
+  expect(line).toEndWith('\u001b[33mWARN \u001b[0m x')
   setLog({ format: 'json' })
   expect(linesOf(() => logWarning('x'))[0]).not.toContain('\u001b')
 })

@@ -38,8 +38,8 @@ const OFF = /^true$/i
 export function readTracing(reader: Reader): Tracing | null {
   const text = (name: string) => reader.environment(name)?.text.trim() ?? null
   const isOff = OFF.test(text('OTEL_SDK_DISABLED') ?? '') || text('OTEL_TRACES_EXPORTER') === 'none'
-  const url = urlOf(reader)
-  if (url === null || isOff) return null
+  const name = nameOf(reader, 'ENDPOINT')
+  if (name === null || isOff) return null
   warnOfGrpc(reader)
 
   const number = (name: string, byDefault: number, most = 1_000_000) => {
@@ -51,7 +51,7 @@ export function readTracing(reader: Reader): Tracing | null {
   const queueMax = number('OTEL_BSP_MAX_QUEUE_SIZE', 2_048)
   const timeout = nameOf(reader, 'TIMEOUT')
   return {
-    url,
+    url: urlOf(reader, name) ?? '',
     headers: headersOf(reader),
     ...samplingOf(reader),
     delayMs: number('OTEL_BSP_SCHEDULE_DELAY', 5_000),
@@ -68,9 +68,8 @@ function nameOf({ environment }: Reader, what: string): string | null {
   return names.find((name) => environment(name) !== null) ?? null
 }
 
-function urlOf(reader: Reader): string | null {
-  const name = nameOf(reader, 'ENDPOINT')
-  if (name === null) return null
+/** Null, and reported, when it is no address. */
+function urlOf(reader: Reader, name: string): string | null {
   const address = reader.environment(name)!.text.trim()
   if (!isAddress(address)) return reader.wrongVariable(name, AN_ADDRESS)
   const isWhole = name.includes('_TRACES_')
@@ -88,6 +87,7 @@ function headersOf(reader: Reader): Record<string, string> {
       .filter((pair) => pair.trim() !== '')
     const entries = pairs.map((pair) => {
       const at = pair.indexOf('=')
+      if (at === -1) throw new TypeError('not a pair')
       return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())] as const
     })
     return Object.fromEntries(new Headers(Object.fromEntries(entries)))

@@ -94,7 +94,7 @@ export class CallMetrics implements Watcher {
     const each = (samples: (of: OfModel, model: string) => readonly Sample[]): Sample[] =>
       models.flatMap(([model, of]) => samples(of, model))
     const charged = (samples: (of: Charged, labels: { model: string }) => readonly Sample[]) =>
-      each((of, model) => samples(of.charged, { model }))
+      each(({ charged }, model) => (charged.calls.size === 0 ? [] : samples(charged, { model })))
     return [
       counter('calls_total', 'Calls that were settled, by how they ended.', charged(callSamples)),
       counter(

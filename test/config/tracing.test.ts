@@ -51,12 +51,18 @@ describe('a mistake keeps the server from starting, and says what would be right
     ],
     [{ ...ENDPOINT, OTEL_BSP_SCHEDULE_DELAY: '1.5' }, 'a whole number from 1'],
     [{ ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'x=%zz' }, 'name=value,name=value'],
+    [{ ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: '%zz-without-a-name' }, 'name=value,name=value'],
   ])('%p', (env, sentence) => {
     const [problem, ...more] = problems(env as unknown as Record<string, string>)
     expect(more).toEqual([])
     expect(problem).toContain(sentence)
     expect(problem).not.toContain('%zz')
   })
+})
+
+test('all mistakes are told at once', () => {
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'localhost:4317'
+  expect(problems({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER: 'x' })).toHaveLength(2)
 })
 
 test('grpc, which is not spoken here, is a warning', () => {

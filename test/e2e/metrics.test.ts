@@ -102,6 +102,22 @@ test('refusals are counted by reason, and what a client writes makes no label', 
   expect(labelsOf(metrics, 'customer').size).toBe(0)
 })
 
+test('a client that leaves before it is answered is no failure of the upstream', async () => {
+  const before = sumOf(await metricsFrom(gateway), 'tollgate_refusals_total')
+  const gate = new Gate()
+  gateway.upstream.next({ holds: [{ gate, at: 'headers' }] })
+  const controller = new AbortController()
+  const answer = gateway.chat({}, { signal: controller.signal }).catch(() => null)
+  await gate.reached
+  controller.abort()
+  expect(await answer).toBeNull()
+  await eventually(async () => {
+    const metrics = await metricsFrom(gateway)
+    expect(sumOf(metrics, 'tollgate_answers_total', { status: '499' })).toBe(1)
+    expect(sumOf(metrics, 'tollgate_refusals_total')).toBe(before)
+  })
+})
+
 test('a call that is under way is seen, with the money that is held for it', async () => {
   const gate = new Gate()
   gateway.upstream.next({ holds: [{ gate, at: 'headers' }] })
