@@ -20,7 +20,7 @@ export type Observing = Awaited<ReturnType<typeof observing>>
 
 export async function observing({ observing: asked }: Config, deployments: Deployments) {
   const calls = new CallMetrics({
-    modelOf: (id) => deployments.byId(id)?.modelName ?? null,
+    isServed: (model) => deployments.of(model).length > 0,
     byCustomer: asked.metricsByCustomer,
   })
   const server = new ServerMetrics()

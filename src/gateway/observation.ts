@@ -8,7 +8,7 @@ import type { Endpoint } from './endpoint.ts'
 export type Watcher = {
   /** A call has come in, with these headers. */
   readonly began?: (seen: Observation, headers: Headers) => void
-  /** It is about to be sent upstream: headers that go with it, in place of the client's. */
+  /** It is about to be sent to a deployment, the last of its tries: headers that go with it. */
   readonly asking?: (seen: Observation) => Readonly<Record<string, string>>
   /** It is answered, and settled if it was admitted. */
   readonly over: (seen: Observation) => void
@@ -19,9 +19,18 @@ const LEFT = 499
 
 /** What a call asks, once it has been read. */
 export type Subject = {
-  readonly deployment: Deployment
+  /** Null: it is none of the config's, but what a client wrote. */
+  readonly model: string | null
   readonly customerId: string | null
   readonly isStream: boolean
+}
+
+/** A call as it was sent to one deployment. */
+export type Try = {
+  readonly deployment: Deployment
+  readonly askedAt: number
+  /** When it failed; null: it did not, or the client left meanwhile. */
+  failedAt: number | null
 }
 
 /**
@@ -34,11 +43,11 @@ export class Observation {
   readonly id: string
   readonly endpoint: Endpoint
   readonly beganAt = performance.now()
-  /** Null: it was refused before it was known which model it is for. */
+  /** Null: it was refused before it was known what it asks. */
   subject: Subject | null = null
   admittedAt: number | null = null
-  /** When it was sent upstream. */
-  askedAt: number | null = null
+  /** One for each deployment that it was sent to, in order. */
+  readonly tries: Try[] = []
   /** When the upstream answered: of a stream its first piece, else its head. */
   firstByteAt: number | null = null
   /** When its answer was whole, and was counted. */
@@ -74,9 +83,9 @@ export class Observation {
     this.admittedAt = performance.now()
   }
 
-  /** Answers the headers that the upstream is to see of the client's. */
-  asking(headers: Headers): Headers {
-    this.askedAt = performance.now()
+  /** It is sent to a deployment: answers the headers that one is to see of the client's. */
+  asking(deployment: Deployment, headers: Headers): Headers {
+    this.tries.push({ deployment, askedAt: performance.now(), failedAt: null })
     let onward = headers
     for (const { asking } of this.#watchers) {
       if (asking === undefined) continue
@@ -86,6 +95,12 @@ export class Observation {
       })
     }
     return onward
+  }
+
+  /** The deployment that was asked last has failed. */
+  failedTry() {
+    const last = this.tries.at(-1)
+    if (last !== undefined) last.failedAt = performance.now()
   }
 
   firstByte() {

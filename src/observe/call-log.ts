@@ -15,7 +15,7 @@ function factsOf(seen: Observation): Readonly<Record<string, unknown>> {
     path: seen.endpoint.path,
     status,
     ...(refusal === null ? {} : { refusal }),
-    ...(subject === null ? {} : subjectFacts(subject)),
+    ...(subject === null ? {} : subjectFacts(subject, seen)),
     ms: millis(seen.endedAt! - seen.beganAt),
     ...(firstByteAt === null ? {} : { ttfb_ms: millis(firstByteAt - seen.beganAt) }),
     ...(row === null
@@ -31,15 +31,18 @@ function factsOf(seen: Observation): Readonly<Record<string, unknown>> {
   }
 }
 
-const subjectFacts = ({
-  deployment,
-  customerId,
-  isStream,
-}: NonNullable<Observation['subject']>) => ({
-  model: deployment.modelName,
-  deployment: deployment.id,
-  ...(customerId === null ? {} : { customer: customerId }),
-  stream: isStream,
-})
+function subjectFacts(
+  { model, customerId, isStream }: NonNullable<Observation['subject']>,
+  { tries }: Observation,
+) {
+  const deployment = tries.at(-1)?.deployment.id
+  return {
+    ...(model === null ? {} : { model }),
+    ...(deployment === undefined ? {} : { deployment }),
+    ...(tries.length > 1 ? { attempts: tries.length } : {}),
+    ...(customerId === null ? {} : { customer: customerId }),
+    stream: isStream,
+  }
+}
 
 const millis = (ms: number): number => Math.round(ms * 10) / 10

@@ -1,5 +1,5 @@
 import type { RefusalCode } from '../errors.ts'
-import type { Observation, Watcher } from '../gateway/observation.ts'
+import type { Observation, Try, Watcher } from '../gateway/observation.ts'
 import { dollarsText, type Nanos, nanos } from '../ledger/money.ts'
 import { type LedgerRow, snakeCase } from '../ledger/settlement.ts'
 import { inputTokens, KINDS, type Kind, NO_USAGE, outputTokens } from '../metering/usage.ts'
@@ -51,23 +51,25 @@ class OfModel {
  * calls that were refused before theirs was known: what clients write makes no label.
  */
 export class CallMetrics implements Watcher {
-  readonly #modelOf: (deployment: string) => string | null
+  readonly #isServed: (model: string) => boolean
   readonly #models = new Map<string, OfModel>()
+  /** By result and deployment. */
+  readonly #attempts = new Map<string, number>()
   /** Null: no customer is told apart. */
   readonly #customers: Map<string, Charged> | null
 
   constructor(about: {
-    /** The model of a deployment by its id; null: the config has it no more. */
-    readonly modelOf: (deployment: string) => string | null
+    /** Whether the config has a model. */
+    readonly isServed: (model: string) => boolean
     readonly byCustomer: boolean
   }) {
-    this.#modelOf = about.modelOf
+    this.#isServed = about.isServed
     this.#customers = about.byCustomer ? new Map() : null
   }
 
   /** To be called for each row of a call that was written, so that the sums are the ledger's. */
   readonly booked = (row: LedgerRow) => {
-    this.#model(this.#modelOf(row.deployment)).charged.add(row)
+    this.#model(this.#isServed(row.model) ? row.model : null).charged.add(row)
     if (this.#customers === null || row.customerId === null) return
     const known = this.#customers.get(row.customerId)
     const isFull = known === undefined && this.#customers.size >= CUSTOMERS_MAX
@@ -79,9 +81,12 @@ export class CallMetrics implements Watcher {
 
   readonly over = (seen: Observation) => {
     const { subject, status, refusal, row } = seen
-    const model = this.#model(subject?.deployment.modelName ?? null)
+    const model = this.#model(subject?.model ?? null)
     count(model.answers, String(status))
     if (refusal !== null) count(model.refusals, refusal satisfies RefusalCode | 'internal')
+    for (const tried of seen.tries) {
+      count(this.#attempts, `${resultOf(tried, seen)} ${tried.deployment.id}`)
+    }
     if (row === null || subject === null) return
     const key = subject.isStream ? 'true' : 'false'
     model.duration[key].observe((seen.endedAt! - seen.beganAt) / 1000)
@@ -133,6 +138,14 @@ export class CallMetrics implements Watcher {
         'From a call to the first byte of its upstream: of a stream the first piece.',
         each(({ firstByte }, model) => timeSamples(firstByte, model)),
       ),
+      counter(
+        'attempts_total',
+        'Calls sent to a deployment, by what came of it: a failed one may have gone to another.',
+        counted(this.#attempts, (key) => {
+          const at = key.indexOf(' ')
+          return { deployment: key.slice(at + 1), result: key.slice(0, at) }
+        }),
+      ),
       ...this.#customerFamilies(),
     ]
   }
@@ -166,6 +179,13 @@ export class CallMetrics implements Watcher {
     this.#models.set(key, made)
     return made
   }
+}
+
+/** What came of a call at one deployment. */
+function resultOf({ failedAt }: Try, { firstByteAt, row }: Observation): string {
+  if (failedAt !== null) return 'failed'
+  if (firstByteAt !== null) return 'answered'
+  return row?.outcome === 'client_closed' ? 'left' : 'failed'
 }
 
 const count = (counts: Map<string, number>, key: string) =>

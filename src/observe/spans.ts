@@ -9,7 +9,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Deployment } from '../gateway/deployments.ts'
-import type { Observation } from '../gateway/observation.ts'
+import type { Observation, Try } from '../gateway/observation.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
 import { inputTokens, NO_USAGE, outputTokens } from '../metering/usage.ts'
 import { genAiOperation, genAiProvider } from './gen-ai.ts'
@@ -28,7 +28,8 @@ export class CallTrace {
   readonly #epochMs: number
   readonly #call: Span
   readonly #context: Context
-  #upstream: Span | null = null
+  /** One for each try. */
+  readonly #upstreams: Span[] = []
 
   constructor(
     seen: Observation,
@@ -41,41 +42,42 @@ export class CallTrace {
     this.#context = trace.setSpan(about.parent, this.#call)
   }
 
-  /** The upstream is asked. Answers the context that its own spans belong in. */
-  asking({ askedAt }: Observation): Context {
-    const options = { kind: SpanKind.CLIENT, startTime: this.#time(askedAt!) }
-    this.#upstream = this.#tracer.startSpan('upstream', options, this.#context)
-    return trace.setSpan(this.#context, this.#upstream)
+  /** An upstream is asked. Answers the context that its own spans belong in. */
+  asking({ tries }: Observation): Context {
+    const startTime = this.#time(tries.at(-1)!.askedAt)
+    const options = { kind: SpanKind.CLIENT, startTime }
+    const span = this.#tracer.startSpan('upstream', options, this.#context)
+    this.#upstreams.push(span)
+    return trace.setSpan(this.#context, span)
   }
 
   end(seen: Observation, { withCustomer }: { readonly withCustomer: boolean }) {
     if (!this.#call.isRecording()) return
     const { beganAt, admittedAt, settlingAt, settledAt, endedAt } = seen
     this.#step('admission', this.#context, { from: beganAt, to: admittedAt ?? endedAt })
-    this.#endUpstream(seen)
-    this.#step('settlement', this.#context, { from: settlingAt, to: settledAt })
-    const { deployment } = seen.subject ?? {}
-    if (deployment !== undefined) {
-      this.#call.updateName(`${genAiOperation(seen.endpoint)} ${deployment.modelName}`)
-      this.#call.setAttributes(subjectOf(seen, deployment))
+    for (const [index, span] of this.#upstreams.entries()) {
+      this.#endUpstream(span, seen.tries[index]!, seen)
     }
+    this.#step('settlement', this.#context, { from: settlingAt, to: settledAt })
+    const model = seen.subject?.model ?? null
+    if (model !== null) this.#call.updateName(`${genAiOperation(seen.endpoint)} ${model}`)
+    this.#call.setAttributes(subjectOf(seen))
     this.#call.setAttributes(answerOf(seen))
     if (seen.row !== null) this.#call.setAttributes(chargeOf(seen.row, withCustomer))
     if (isOurFailure(seen)) this.#call.setStatus({ code: SpanStatusCode.ERROR })
     this.#call.end(this.#time(endedAt!))
   }
 
-  #endUpstream(seen: Observation) {
-    if (this.#upstream === null) return
-    const context = trace.setSpan(this.#context, this.#upstream)
-    this.#step('first byte', context, { from: seen.askedAt, to: seen.firstByteAt })
-    const { outcome } = seen.row ?? {}
-    if (outcome === 'upstream_failed' || outcome === 'interrupted') {
-      this.#upstream.setStatus({ code: SpanStatusCode.ERROR })
+  #endUpstream(span: Span, { deployment, askedAt, failedAt }: Try, seen: Observation) {
+    if (failedAt === null) {
+      const context = trace.setSpan(this.#context, span)
+      this.#step('first byte', context, { from: askedAt, to: seen.firstByteAt })
     }
-    const { deployment } = seen.subject ?? {}
-    if (deployment !== undefined) this.#upstream.setAttributes(upstreamOf(deployment))
-    this.#upstream.end(this.#time(seen.settlingAt ?? seen.endedAt!))
+    const { outcome } = seen.row ?? {}
+    const isBroken = outcome === 'upstream_failed' || outcome === 'interrupted'
+    if (failedAt !== null || isBroken) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.setAttributes(upstreamOf(deployment))
+    span.end(this.#time(failedAt ?? seen.settlingAt ?? seen.endedAt!))
   }
 
   /** A span that is over; none, if it did not come to its beginning or its end. */
@@ -96,13 +98,22 @@ export class CallTrace {
   }
 }
 
-const subjectOf = ({ endpoint, subject }: Observation, deployment: Deployment): Attributes => ({
-  'gen_ai.operation.name': genAiOperation(endpoint),
-  'gen_ai.provider.name': genAiProvider(deployment.provider),
-  'gen_ai.request.model': deployment.modelName,
-  'gen_ai.request.stream': subject?.isStream ?? false,
-  'tollgate.deployment': deployment.id,
-})
+function subjectOf({ endpoint, subject, tries }: Observation): Attributes {
+  const operation = { 'gen_ai.operation.name': genAiOperation(endpoint) }
+  if (subject === null) return operation
+  const { deployment } = tries.at(-1) ?? {}
+  return {
+    ...operation,
+    'gen_ai.request.stream': subject.isStream,
+    ...(subject.model === null ? {} : { 'gen_ai.request.model': subject.model }),
+    ...(deployment === undefined
+      ? {}
+      : {
+          'gen_ai.provider.name': genAiProvider(deployment.provider),
+          'tollgate.deployment': deployment.id,
+        }),
+  }
+}
 
 function answerOf({ id, endpoint, status, refusal, answerModel }: Observation): Attributes {
   return {
@@ -134,10 +145,11 @@ function chargeOf(row: LedgerRow, withCustomer: boolean): Attributes {
 }
 
 /** Where it is, without the path of its address, which may hold a token. */
-function upstreamOf({ apiBase, provider, upstreamModel }: Deployment): Attributes {
+function upstreamOf({ id, apiBase, provider, upstreamModel }: Deployment): Attributes {
   const about = {
     'gen_ai.provider.name': genAiProvider(provider),
     'gen_ai.request.model': upstreamModel,
+    'tollgate.deployment': id,
   }
   if (apiBase === null) return about
   const { hostname, port, protocol } = new URL(apiBase)

@@ -22,15 +22,16 @@ const MODELS = 20
 const deployments = Array.from({ length: MODELS }, (_, n): Deployment => {
   return { ...deployment, id: `d${n}`, modelName: `model-${n}` }
 })
-const modelOf = (id: string) => `model-${id.slice(1)}`
+const models = new Set(deployments.map(({ modelName }) => modelName))
+const isServed = (model: string) => models.has(model)
 const headers = new Headers({ 'content-type': 'application/json' })
 
 function oneCall(metrics: CallMetrics, number: number) {
   const at = deployments[number % MODELS]!
   const seen = new Observation({ id: 'id', endpoint: ENDPOINTS.CHAT, headers }, [metrics])
-  seen.asks({ deployment: at, customerId: 'alice', isStream: number % 2 === 0 })
+  seen.asks({ model: at.modelName, customerId: 'alice', isStream: number % 2 === 0 })
   seen.admitted()
-  seen.asking(headers)
+  seen.asking(at, headers)
   seen.firstByte()
   seen.settling(null)
   const row: LedgerRow = {
@@ -56,7 +57,7 @@ function oneCall(metrics: CallMetrics, number: number) {
 }
 
 for (const byCustomer of [false, true]) {
-  const metrics = new CallMetrics({ modelOf, byCustomer })
+  const metrics = new CallMetrics({ isServed, byCustomer })
   const rounds: number[] = []
   for (let round = 0; round <= ROUNDS; round++) {
     const began = performance.now()

@@ -37,10 +37,15 @@ test('what was counted is what the ledger has, to the token and the nano-dollar'
   await gateway.chat()
   upstream.next({ status: 400 })
   await gateway.chat()
-  upstream.next({ deltas: 9, dies: { after: { events: 5 } } })
-  await (await gateway.stream()).text()
+  const death = new Gate()
+  const fifth = { events: 5 }
+  upstream.next({ deltas: 9, holds: [{ gate: death, at: fifth }], dies: { after: fifth } })
+  const [first, rest] = (await gateway.stream()).body!.tee()
+  await first.getReader().read()
+  death.open()
+  await new Response(rest).text()
   const gate = new Gate()
-  upstream.next({ deltas: 9, holds: [{ gate, at: { events: 5 } }] })
+  upstream.next({ deltas: 9, holds: [{ gate, at: fifth }] })
   const controller = new AbortController()
   const left = await gateway.stream({ user: 'carol' }, { signal: controller.signal })
   await left.body!.getReader().read()
@@ -100,6 +105,29 @@ test('refusals are counted by reason, and what a client writes makes no label', 
   expect([answered('429'), answered('404'), answered('401')]).toEqual([1, 3, 1])
   expect([...labelsOf(metrics, 'model')].sort()).toEqual(['gpt-4o-mini', 'renamed'])
   expect(labelsOf(metrics, 'customer').size).toBe(0)
+})
+
+test('each deployment that was asked is counted, with what came of it', async () => {
+  const attempts = async (result: string) => {
+    const metrics = await metricsFrom(two)
+    const of = metricsOf(metrics, 'tollgate_attempts_total', { result })
+    return Object.fromEntries(of.map(({ labels, value }) => [labels['deployment'], value]))
+  }
+  const entry = (id: string, url: string) =>
+    `  - {model_name: twins, litellm_params: {model: openai/m, api_key: k, api_base: "${url}"}, ` +
+    `model_info: {id: ${id}}}\n`
+  await using two = await startGateway({
+    settings: ({ url }) => `${entry('first', url)}${entry('second', url)}`,
+  })
+  two.upstream.next({ status: 500 })
+  expect((await two.chat({ model: 'twins' })).status).toBe(200)
+  const [failed] = Object.keys(await attempts('failed'))
+  expect(['first', 'second']).toContain(failed!)
+  expect(await attempts('failed')).toEqual({ [failed!]: 1 })
+  expect(await attempts('answered')).toEqual({ [failed === 'first' ? 'second' : 'first']: 1 })
+  const metrics = await metricsFrom(two)
+  expect(sumOf(metrics, 'tollgate_answers_total', { model: 'twins', status: '200' })).toBe(1)
+  expect(sumOf(metrics, 'tollgate_refusals_total')).toBe(0)
 })
 
 test('a client that leaves before it is answered is no failure of the upstream', async () => {

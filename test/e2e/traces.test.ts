@@ -123,6 +123,34 @@ test('a stream, a refusal and a failure each have a trace that says so', async (
   expect(collector.text).not.toContain('nobody knows this')
 })
 
+test('a call that goes to another deployment has a span for each that was asked', async () => {
+  await using collector = startCollector()
+  const twin = (id: string, url: string) =>
+    `  - {model_name: twins, litellm_params: {model: openai/m, api_key: k, api_base: "${url}"}, ` +
+    `model_info: {id: ${id}}}\n`
+  await using gateway = await tracedTo(collector, {
+    settings: ({ url }) => `${twin('first', url)}${twin('second', url)}`,
+  })
+  gateway.upstream.next({ status: 500 })
+  await gateway.chat({ model: 'twins' }, { headers: { traceparent } })
+  const spans = await spansOf(collector, TRACE, 6)
+  expect(named(spans, 'chat twins')).toMatchObject({ status: 0 })
+  const [failed, answered] = spans
+    .filter(({ name }) => name === 'upstream')
+    .sort((a, b) => a.status - b.status)
+    .reverse() as [ReceivedSpan, ReceivedSpan]
+  expect([failed.status, answered.status]).toEqual([2, 0])
+  expect(failed.end <= answered.start).toBe(true)
+  expect(failed.attributes['tollgate.deployment']).not.toBe(
+    answered.attributes['tollgate.deployment'],
+  )
+  expect(named(spans, 'first byte').parentSpanId).toBe(answered.spanId)
+  const sent = gateway.upstream.calls.map(
+    ({ headers }) => headers.get('traceparent')!.split('-')[2],
+  )
+  expect(sent).toEqual([failed.spanId, answered.spanId])
+})
+
 test('no trace holds what was said, a key, or (unless it is asked for) whose call it is', async () => {
   await using collector = startCollector()
   const env = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20sk-collector,x-team=a' }

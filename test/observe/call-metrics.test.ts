@@ -7,6 +7,7 @@ import type { LedgerRow } from '../../src/ledger/settlement.ts'
 import { CallMetrics } from '../../src/observe/call-metrics.ts'
 import { exposed } from '../../src/observe/exposition.ts'
 import { metricsOf, nanosIn, parseMetrics, sumOf } from '../support/metrics.ts'
+import { deployment } from '../support/world.ts'
 
 const row = (of: Partial<LedgerRow>): LedgerRow => ({
   id: '01',
@@ -27,7 +28,7 @@ const row = (of: Partial<LedgerRow>): LedgerRow => ({
 })
 
 const metricsWith = (byCustomer: boolean) =>
-  new CallMetrics({ modelOf: (id) => (id === 'd' ? 'm' : null), byCustomer })
+  new CallMetrics({ isServed: (model) => model === 'm', byCustomer })
 const read = (metrics: CallMetrics) => parseMetrics(exposed(metrics.families()))
 
 test('so many customers and no more have numbers of their own', () => {
@@ -49,9 +50,9 @@ test('customers make no label unless they are asked for', () => {
   expect(read(metrics).filter(({ labels }) => 'customer' in labels)).toEqual([])
 })
 
-test('a row of a deployment that the config has no more is counted without a model', () => {
+test('a row of a model that the config has no more is counted without a name', () => {
   const metrics = metricsWith(false)
-  metrics.booked(row({ deployment: 'gone', model: 'whatever a client wrote' }))
+  metrics.booked(row({ model: 'whatever a client wrote' }))
   expect(metricsOf(read(metrics), 'tollgate_calls_total')).toMatchObject([
     { labels: { outcome: 'ok', usage_source: 'upstream' }, value: 1 },
   ])
@@ -97,7 +98,7 @@ test('a watcher that throws does not throw into the call, nor keep the others fr
     { began: broken, asking: broken, over: broken },
     { asking: () => ({ traceparent: 'ours' }), over: ({ id }) => void told.push(id) },
   ])
-  expect(seen.asking(headers).get('traceparent')).toBe('ours')
+  expect(seen.asking(deployment, headers).get('traceparent')).toBe('ours')
   expect(headers.get('traceparent')).toBe('theirs')
   seen.answered(200)
   expect(told).toEqual(['01'])
