@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util'
 import { serve, whatItServes } from './app.ts'
+import type { Config } from './config/config.ts'
 import { ConfigError, loadConfig } from './config/load.ts'
 import { nearest, Refusal } from './errors.ts'
 import { EXPORT_FORMATS, type ExportFormat } from './http/export.ts'
 import { EVERY_RECORD, readTimes } from './http/record-query.ts'
 import { exportText } from './http/records.ts'
 import { dollarsText } from './ledger/money.ts'
-import { complain, print } from './log.ts'
+import { complain, print, setLog } from './log.ts'
+import { isTerminal } from './runtime/own-process.ts'
 import {
   commandLine,
   environment,
@@ -40,6 +42,7 @@ Options:
   --port N        default 4000; 0 takes a free one          (environment: PORT)
   --host H        default 127.0.0.1                         (environment: HOST)
   --db FILE       default ./tollgate.db                     (environment: DATABASE_URL=sqlite:FILE)
+  --log-format F  json or text; default text in a terminal  (environment: LOG_FORMAT)
   --force         lets backup replace a file
   --format F      of an export: csv (default) or jsonl
   --from, --to T  only what settled from this day or time on, and until the end of that one (UTC)
@@ -67,6 +70,7 @@ type Flags = {
   from?: string
   to?: string
   customer?: string
+  'log-format'?: string
 }
 
 async function main() {
@@ -88,6 +92,7 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   db: { type: 'string' },
+  'log-format': { type: 'string' },
   force: { type: 'boolean' },
   format: { type: 'string' },
   from: { type: 'string' },
@@ -117,11 +122,22 @@ function optionMistake(error: Error & { code?: string }, args: string[]): string
   return `Unknown option ${unknown}.${meant === null ? '' : ` Did you mean ${meant}?`}`
 }
 
-const configOf = (flags: Flags) => loadConfig({ flags, env: environment(), readFile: readText })
+function configOf({ 'log-format': logFormat, ...flags }: Flags) {
+  return loadConfig({ flags: { ...flags, logFormat }, env: environment(), readFile: readText })
+}
+
+/** Also for what goes wrong before anything is served. */
+function setLogFor({ logFormat, logLevel }: Config['observing']) {
+  const isRead = isTerminal()
+  const isColoured = isRead && (environment()['NO_COLOR'] ?? '') === ''
+  setLog({ format: logFormat ?? (isRead ? 'text' : 'json'), level: logLevel, isColoured })
+}
 
 async function runServe(flags: Flags) {
   liftFetchLimit()
-  await serve(configOf(flags))
+  const config = configOf(flags)
+  setLogFor(config.observing)
+  await serve(config)
 }
 
 function runCheck(flags: Flags) {

@@ -2,6 +2,7 @@ import type { BudgetMode } from '../ledger/budget.ts'
 import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price, ServicePrices } from '../metering/price.ts'
+import type { Observing } from './observing.ts'
 
 /** How patient the gateway is with an upstream, and what it does where the two do not fit. */
 export type UpstreamRules = {
@@ -155,6 +156,7 @@ export type Config = {
   /** Who is told of events, each name once. */
   readonly webhooks: readonly WebhookConfig[]
   readonly budgets: BudgetRules
+  readonly observing: Observing
   readonly routing: RoutingRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number

@@ -147,7 +147,7 @@ export const LITELLM_KEYS = words(`
   gcs_pub_sub_use_v1 gemini_live_defer_setup generic_api_use_v1 generic_logger_headers
   global_disable_no_log_param google_moderation_confidence_threshold groq_key guardrails headers
   huggingface_key in_memory_llm_clients_cache include_cost_in_streaming_usage input_callback
-  internal_user_budget_duration json_logs key_generation_settings langfuse_default_tags
+  internal_user_budget_duration key_generation_settings langfuse_default_tags
   langsmith_batch_size llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode
   log_raw_request_response logged_real_time_event_types logging max_budget
   max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget

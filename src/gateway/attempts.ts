@@ -96,6 +96,7 @@ export class Attempts {
       const tried = await this.#try(abort, asking)
       if ('response' in tried) return tried
       asking(false)
+      this.#call.seen.failedTry()
       router.failed(turn, { forMs: coolingOf(tried, router.rules.cooldownMs) }, now())
       this.#tried.add(turn.deployment.id)
       if (!(await this.#goOn(tried, abort.signal))) throw tried.refusal
@@ -121,7 +122,8 @@ export class Attempts {
       const about = { endpoint: call.endpoint, deployment, asked: streaming, cap: this.#stop.cap }
       const edits = editsFor(json, about)
       const body = edits.size === 0 ? call.body : editBody(text, members, edits)
-      const { id: callId, endpoint, headers } = call
+      const { id: callId, endpoint } = call
+      const headers = call.seen.asking(deployment, call.headers)
       const ask = { callId, endpoint, headers, body, json, now: gateway.now() }
       const tried = await forward(ask, line)
       if ('response' in tried) {

@@ -18,6 +18,8 @@ export type Ending = {
   readonly input?: Usage | null
   /** The service tier that it says it answered in; null: it does not say. */
   readonly service?: string | null
+  /** The model that it says it answered with; null: it does not say. */
+  readonly model?: string | null
   /** The upstream reported it when the client had left. */
   readonly isDrained?: boolean
   /** By what the upstream knows the answer; null: it says nothing. */

@@ -116,6 +116,7 @@ class Passage {
     this.#answer.watch.waits()
     const { done, value } = await this.#upstream.read()
     this.#answer.watch.seen()
+    this.#answer.seen.firstByte()
     if (!done) return this.#passAll(client, value)
     const rest = this.#reader.rest()
     const outcome = outcomeOf(this.#reader)
@@ -203,6 +204,7 @@ class Passage {
       usage: this.#reader.usage(),
       input: this.#reader.input(),
       service: this.#reader.service(),
+      model: this.#reader.model(),
       answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,
       delivered,
     })

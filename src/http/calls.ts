@@ -3,8 +3,10 @@ import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
 import { COUNT_TOKENS, ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
+import type { Observation } from '../gateway/observation.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { CALL_DOCS, COUNT_TOKENS_DOCS } from './call-docs.ts'
+import type { DiskRefusal } from './failures.ts'
 import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
 
 export type CallParts = {
@@ -18,6 +20,9 @@ export type CallParts = {
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
   readonly newId: () => string
+  readonly diskRefusal: DiskRefusal
+  /** Begins to observe a call. */
+  readonly observe: (call: Pick<Call, 'id' | 'endpoint' | 'headers'>) => Observation
 }
 
 /**
@@ -50,19 +55,24 @@ async function answer(
   { endpoint, handle }: { readonly endpoint: Endpoint; readonly handle: Handle },
   parts: CallParts,
 ): Promise<Response> {
-  const key = parts.authorize(request)
   const id = parts.newId()
-  parts.mayTakeTime(request, true)
+  const { headers, signal } = request
+  const seen = parts.observe({ id, endpoint, headers })
   let isStream = false
   try {
+    const key = parts.authorize(request)
+    parts.mayTakeTime(request, true)
     parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
     const body = await readBody(request, parts.body)
     parts.inFlight.sized(id, body.length)
-    const { headers, signal } = request
-    const response = await handle({ id, endpoint, headers, body, key, signal })
+    const response = await handle({ id, endpoint, headers, body, key, signal, seen })
     isStream = isEventStream(response)
+    if (signal.aborted) seen.left()
+    else seen.answered(response.status)
     return response
   } catch (error) {
+    if (signal.aborted) seen.left()
+    else seen.failed(parts.diskRefusal(error) ?? error)
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {

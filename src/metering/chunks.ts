@@ -53,6 +53,7 @@ export class ChunkReader {
   #known: Json = {}
   #knownBefore: Json = {}
   #service: string | null = null
+  #model: string | null = null
   #ended = false
   #undigested: string[] = []
   #undigestedChars = 0
@@ -123,6 +124,11 @@ export class ChunkReader {
     return this.#service
   }
 
+  /** The model that it says it made the answer with, or null if it did not say (yet). */
+  model(): string | null {
+    return this.#model
+  }
+
   /** By what the upstream knows the answer, or null if it did not say. */
   answerId(): string | null {
     this.#digest()
@@ -186,6 +192,7 @@ export class ChunkReader {
     this.#usage = told.usage ?? this.#usage
     this.#input = told.input ?? this.#input
     this.#service = told.service ?? this.#service
+    this.#model = told.model ?? this.#model
     this.#ended = told.ends === true
     if (told.isUsageAlone === true) return this.#hideUsage ? NOTHING : null
     this.#undigested.push(data)

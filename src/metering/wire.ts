@@ -25,6 +25,12 @@ export function serviceOf(answer: Json): string | null {
   return typeof service === 'string' ? service : null
 }
 
+/** The model that an answer names, or null. */
+export function modelOf(answer: Json): string | null {
+  const model = answer['model']
+  return typeof model === 'string' ? model : null
+}
+
 /** An event of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export type StreamEvent = {
   /** All of it, as Latin-1 text: one character a byte. */
@@ -76,6 +82,8 @@ export type Told = {
   readonly known?: Json
   /** The service tier that the answer was made in. */
   readonly service?: string | null
+  /** The model that the answer was made with. */
+  readonly model?: string | null
   /** It is an error in place of an answer. */
   readonly isError?: boolean
   /** It carries the usage and nothing else, and is kept back from who did not ask for that. */

@@ -46,6 +46,8 @@ export type StoreOptions = {
     readonly budgets?: readonly string[]
     readonly keys?: readonly KeyMove[]
   }) => void
+  /** Told how long each transaction took, milliseconds. */
+  readonly committed?: (ms: number) => void
 }
 
 /**
@@ -76,7 +78,7 @@ export class Store {
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
-    this.#flush = new Flush(database, options.path)
+    this.#flush = new Flush(database, options.path, options.committed)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
     const { periodOf, now, newId, changed } = options
@@ -117,6 +119,10 @@ export class Store {
 
   isHealthy(): boolean {
     return this.#flush.isHealthy
+  }
+
+  get queue(): Flush['queue'] {
+    return this.#flush.queue
   }
 
   /** What a client is told when the disk failed under a read or a write; null: it did not. */

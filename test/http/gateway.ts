@@ -54,7 +54,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
-    gauges: () => [{ name: 'tollgate_calls_in_flight', help: 'Calls.', value: 0 }],
+    metrics: () => 'tollgate_calls_in_flight 0\n',
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,
     diskRefusal: () => null,
