@@ -16,6 +16,7 @@ import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
 import { recover } from './gateway/recover.ts'
 import { Router } from './gateway/router.ts'
+import { soundMsOf } from './gateway/sound-length.ts'
 import { retrieve } from './gateway/stored.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
@@ -37,6 +38,7 @@ import {
   readText,
   writePrivate,
 } from './runtime/runtime.ts'
+import { openSpool } from './runtime/spool.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -204,6 +206,7 @@ function routesTo(
       inFlight,
       mayTakeTime,
       body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
+      form: { openSpool, soundMsOf, ...config.uploads },
       newId,
       observe: watch.observe,
       diskRefusal,

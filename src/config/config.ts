@@ -162,6 +162,14 @@ export type Config = {
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */
   readonly bodyBytesMax: number
+  readonly uploads: {
+    /** The largest form with files, bytes. */
+    readonly bytesMax: number
+    /** How long it may take to arrive, milliseconds. */
+    readonly timeoutMs: number
+    /** Of all such forms together, bytes. */
+    readonly diskBytesMax: number
+  }
   /** Wrong keys in a minute from one address before more are answered 429; 0: any number. */
   readonly failedAuthLimit: number
   /** How long the body of a call may take to arrive, milliseconds. */

@@ -119,6 +119,8 @@ export const SECTIONS = {
       'webhooks',
       'shutdown_timeout',
       'max_body_mb',
+      'max_upload_mb',
+      'max_uploads_mb',
       'body_timeout',
       'client_idle_timeout',
       'max_calls_in_flight',

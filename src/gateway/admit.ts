@@ -194,7 +194,7 @@ function refuseModel({ self: customer, budget }: LiveCustomer, model: string) {
 /** Without a price a call could not be counted against a budget: it is never free. */
 function refuseUnpriced(
   owner: LiveOwner,
-  { deployment, json }: Applicant,
+  { deployment, json, endpoint }: Applicant,
   { allowUnpriced }: BudgetRules,
 ) {
   const { price, services, modelName } = deployment
@@ -208,11 +208,13 @@ function refuseUnpriced(
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
   if (isPriced) throw unpricedMember(owner, besides!)
   const end = price === null ? '' : '_priority'
+  const keys =
+    endpoint.media?.priceKeys ??
+    `\`input_cost_per_token${end}\` and \`output_cost_per_token${end}\``
   throw new Refusal(
     'model_not_priced',
     `Model \`${modelName}\` has no price${end === '' ? '' : ' for priority'}, and ` +
-      `${nameOf(owner)} has a budget. Add \`input_cost_per_token${end}\` and ` +
-      `\`output_cost_per_token${end}\` under its \`litellm_params\` in the config.`,
+      `${nameOf(owner)} has a budget. Add ${keys} under its \`litellm_params\` in the config.`,
     { param: end === '' ? 'model' : 'service_tier' },
   )
 }

@@ -94,8 +94,11 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
 }
 
 /** Throws for what is no answer although its status says so: nothing was delivered with it. */
-function readAnswer(bytes: ArrayBuffer, { wire, deployment }: Answer): Json {
-  const json: unknown = JSON.parse(new TextDecoder().decode(bytes))
+function readAnswer(bytes: ArrayBuffer, { wire, deployment, response }: Answer): Json {
+  const text = new TextDecoder().decode(bytes)
+  const isJson = response.headers.get('content-type')?.includes('json') ?? true
+  if (wire.fromText !== undefined && !isJson) return wire.fromText(text)
+  const json: unknown = JSON.parse(text)
   if (typeof json !== 'object' || json === null) throw new TypeError('not a JSON object')
   if (wire.isAnswer(json as Json)) return json as Json
   if (errorMessage(json as Json) !== null) throw refusalInside(json, deployment)

@@ -41,6 +41,11 @@ const ACTED_ON = new Set([
   'system',
   'thread',
   'tools',
+  'size',
+  'quality',
+  'partial_images',
+  'frame_count',
+  'input',
 ])
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -8,10 +8,12 @@ import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { type Answered, Attempts } from './attempts.ts'
 import { goOnWith, storedAnswer } from './background.ts'
+import { bytesAnswer } from './bytes.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Form } from './form.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
 import type { IdentifyRules } from './identify.ts'
@@ -40,7 +42,9 @@ export type Call = {
   readonly id: string
   readonly endpoint: Endpoint
   readonly headers: Headers
+  /** Empty if it is a form. */
   readonly body: Uint8Array<ArrayBuffer>
+  readonly form?: Form | null
   /** What it came with; null: the master key. */
   readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
@@ -88,11 +92,12 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const startedAt = gateway.now()
   const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
-  const { json, streaming, customerId, model } = asked
+  const { json, streaming, customerId, model, upload } = asked
   const isServed = gateway.deployments.of(model).length > 0
   seen.asks({ model: isServed ? model : null, customerId, isStream: streaming.stream })
   const repeat = gateway.idempotency.begin({
-    ...call,
+    headers: call.headers,
+    body: call.form?.digest ?? call.body,
     path: endpoint.path,
     customerId,
     keyId: call.key?.id ?? null,
@@ -107,7 +112,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
 
   const { customer, key } = attempts.stop.reservation ?? { customer: null, key: null }
   const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
-  const identity = { id: call.id, endpoint, ...whose, model, json, startedAt }
+  const identity = { id: call.id, endpoint, ...whose, model, json, upload, startedAt }
   const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
   const abort = new AbortController()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
@@ -145,11 +150,15 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const about = { call: metered(), seen, response, wire, ...line, departure, settle }
   const answer = { ...about, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  if (!isStream || wire.stream === null) return jsonAnswer(answer)
-  return streamAnswer(answer, wire.stream, {
+  const stream = wire.streamFor?.(json) ?? wire.stream
+  if (!isStream || stream === null) {
+    return wire.isBinary === true ? bytesAnswer(answer, gateway) : jsonAnswer(answer)
+  }
+  return streamAnswer(answer, stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
-    guard: guardOf(reservation, attempts.deployment, gateway),
+    // What cannot be capped was held for whole.
+    guard: endpoint.media === undefined ? guardOf(reservation, attempts.deployment, gateway) : null,
     checkpoints: gateway.checkpoints,
   })
 }

@@ -18,7 +18,9 @@ export function editsFor(
   if (json['model'] !== deployment.upstreamModel) {
     edits.set('model', JSON.stringify(deployment.upstreamModel))
   }
-  for (const name of OURS[endpoint.format]) if (name in json) edits.set(name, null)
+  for (const name of [...OURS[endpoint.format], ...(endpoint.ours ?? [])]) {
+    if (name in json) edits.set(name, null)
+  }
   if (endpoint.asksForUsage && asked.stream && !asked.usage) {
     const options = json['stream_options'] as object | null | undefined
     edits.set('stream_options', JSON.stringify({ ...options, include_usage: true }))

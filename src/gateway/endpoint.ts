@@ -1,9 +1,11 @@
 import { Refusal } from '../errors.ts'
 import { CHAT_WIRE, COMPLETIONS_WIRE } from '../metering/chat-wire.ts'
 import { EMBEDDINGS_WIRE, MODERATIONS_WIRE } from '../metering/list-wires.ts'
+import type { Media } from '../metering/media.ts'
 import { MESSAGES_WIRE } from '../metering/messages-wire.ts'
 import { RESPONSES_WIRE } from '../metering/responses-wire.ts'
 import type { Json, Wire } from '../metering/wire.ts'
+import * as media from './media-endpoints.ts'
 
 /** What differs between the metered endpoints; everything else is the same for all of them. */
 export type Endpoint = {
@@ -26,6 +28,14 @@ export type Endpoint = {
   readonly asksForUsage: boolean
   /** Whether its upstream may keep an answer, to be fetched again or gone on from. */
   readonly keepsAnswers: boolean
+  /** How it is priced and counted where that is not by the tokens of texts alone. */
+  readonly media?: Media
+  /** Members of the body that are for the gateway, and that its upstream would not know. */
+  readonly ours?: readonly string[]
+  /** Whether its body is a form with files (`multipart/form-data`) and not JSON. */
+  readonly isForm?: true
+  /** Whether its files are sound, whose length matters. */
+  readonly hearsSound?: true
 }
 
 /** More choices than any provider gives. */
@@ -104,7 +114,6 @@ const EMBEDDINGS: Endpoint = {
 
 const MODERATIONS: Endpoint = { ...EMBEDDINGS, path: '/moderations', wire: MODERATIONS_WIRE }
 
-/** Those whose body is JSON. */
 export const ENDPOINTS = {
   CHAT,
   COMPLETIONS,
@@ -112,6 +121,11 @@ export const ENDPOINTS = {
   EMBEDDINGS,
   MODERATIONS,
   MESSAGES,
+  IMAGES: media.IMAGES,
+  IMAGE_EDITS: media.IMAGE_EDITS,
+  SPEECH: media.SPEECH_ENDPOINT,
+  TRANSCRIPTIONS: media.TRANSCRIPTIONS,
+  TRANSLATIONS: media.TRANSLATIONS,
 } as const
 
 /** How long the prompt of a call of `/messages` is, which Anthropic tells free of charge. */

@@ -2,6 +2,7 @@ import { Refusal } from '../errors.ts'
 import { simulate } from '../providers/demo.ts'
 import type { Deployment } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { FormBody } from './form.ts'
 import { readAtMost } from './read.ts'
 import { upstreamCall } from './translate.ts'
 import { connectionFailed, refusalOf, type Why, whyOf } from './upstream-errors.ts'
@@ -13,7 +14,7 @@ export type Ask = {
   readonly endpoint: Endpoint
   readonly headers: Headers
   /** As it goes upstream. */
-  readonly body: string | Uint8Array<ArrayBuffer>
+  readonly body: string | Uint8Array<ArrayBuffer> | FormBody
   /** What `body` says. */
   readonly json: Readonly<Record<string, unknown>>
   readonly now: number
@@ -96,12 +97,12 @@ async function send(ask: Ask, line: Line): Promise<Tried> {
 
 async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise<Tried> {
   const { url, headers, body, answered } = upstreamCall(ask, deployment)
+  const sent = isForm(body) ? sentForm(body, headers) : { body, headers }
   try {
     const response = decoded(
       await fetch(url, {
         method: 'POST',
-        headers,
-        body,
+        ...sent,
         redirect: 'manual',
         signal: abort.signal,
         // Bun's own, else 5 minutes without a byte (https://github.com/oven-sh/bun/pull/6217):
@@ -127,6 +128,20 @@ async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise
     return { refusal, mayRetry: true, isBroken: true, ...nothing }
   }
 }
+
+const isForm = (body: Ask['body']): body is FormBody =>
+  typeof body === 'object' && 'contentType' in body
+
+/** Deno does not tell the length of what it streams, and sends it in chunks. */
+const sentForm = (form: FormBody, headers: Readonly<Record<string, string>>) => ({
+  headers: {
+    ...headers,
+    'content-type': form.contentType,
+    'content-length': String(form.bytes),
+  },
+  body: form.open(),
+  duplex: 'half',
+})
 
 /** Null: the upstream asks for nothing that can be read. A date is not waited for. */
 function retryAfterMs(headers: Headers): number | null {

@@ -1,6 +1,7 @@
 import { Refusal } from '../errors.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
-import { ChunkReader, eventsOf } from '../metering/chunks.ts'
+import { ChunkReader } from '../metering/chunks.ts'
+import { eventsOf } from '../metering/sse.ts'
 import { NO_USAGE } from '../metering/usage.ts'
 import type { StreamWire } from '../metering/wire.ts'
 import { type Answer, headersOf } from './answer.ts'

@@ -10,7 +10,7 @@ import type { Ask } from './forward.ts'
 
 /** How an upstream is asked, and what its good answer is for us. */
 export type UpstreamCall = UpstreamRequest & {
-  readonly body: string | Uint8Array<ArrayBuffer>
+  readonly body: Ask['body']
   readonly answered: (response: Response) => Response
 }
 

@@ -1,10 +1,9 @@
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
-import type { ENDPOINTS } from '../gateway/endpoint.ts'
 import { anotherCall, callUnderWay } from '../gateway/idempotency.ts'
 import { type Answer, operation } from './operation.ts'
 
-const COMMON = {
+export const COMMON = {
   model: Type.String({ description: 'A served model.', examples: ['demo'] }),
   user: Type.Optional(
     Type.String({
@@ -19,13 +18,13 @@ const COMMON = {
   ),
 }
 
-const STREAM = {
+export const STREAM = {
   stream: Type.Optional(
     Type.Boolean({ description: 'Answer in pieces, as they come.', examples: [true] }),
   ),
 }
 
-const AS_SENT = { description: 'Every other field goes to the upstream as you sent it.' }
+export const AS_SENT = { description: 'Every other field goes to the upstream as you sent it.' }
 
 const MESSAGES = [{ role: 'user', content: 'what time is it' }]
 
@@ -87,30 +86,50 @@ const REFUSALS = [
 
 const MADE_OF = 'The charge is on disk before the answer ends: its last byte waits for that.'
 
-function call(about: {
+export function call(about: {
   readonly summary: string
   readonly like: string
   /** Whose path it is. */
   readonly of?: string
   readonly description?: string
   readonly body: Type.TSchema
-  readonly examples: NonNullable<Parameters<typeof operation>[0]['unparsedBody']>['examples']
-  readonly answer: Pick<Answer, 'schema'> & { readonly streams: boolean }
+  readonly examples?: NonNullable<Parameters<typeof operation>[0]['unparsedBody']>['examples']
+  readonly answer: Pick<Answer, 'schema' | 'contentTypes'> & { readonly streams: boolean }
+  /** Of the body. Default: JSON. */
+  readonly contentType?: 'multipart/form-data'
+  /** Besides those of every endpoint. */
+  readonly refusals?: readonly Refusal[]
 }) {
-  const { summary, like, of = 'OpenAI', description = '', body, examples, answer } = about
+  const {
+    summary,
+    like,
+    of = 'OpenAI',
+    description = '',
+    body,
+    examples,
+    answer,
+    contentType,
+  } = about
   return operation({
     tag: 'Calls',
     summary,
     description: `As ${of} \`POST /v1${like}\`. ${MADE_OF} ${description}`.trim(),
     takes: IDEMPOTENCY_KEY,
-    unparsedBody: { schema: body, ...(examples === undefined ? {} : { examples }) },
+    unparsedBody: {
+      schema: body,
+      ...(examples === undefined ? {} : { examples }),
+      ...(contentType === undefined ? {} : { contentType }),
+    },
     answer: {
       description: "The upstream's answer, byte for byte.",
       schema: answer.schema,
-      contentTypes: ['application/json', ...(answer.streams ? ['text/event-stream'] : [])],
+      contentTypes: [
+        ...(answer.contentTypes ?? ['application/json']),
+        ...(answer.streams ? ['text/event-stream'] : []),
+      ],
       headers: COST_HEADERS,
     },
-    refusals: REFUSALS,
+    refusals: [...REFUSALS, ...(about.refusals ?? [])],
   })
 }
 
@@ -133,7 +152,7 @@ const ANTHROPIC =
   'shape of both Anthropic and OpenAI: ' +
   '`{"type": "error", "error": {"type", "message", "param", "code"}}`.'
 
-/** The text of each metered endpoint. */
+/** The text of each metered endpoint whose body is JSON and whose answer is text. */
 export const CALL_DOCS = {
   CHAT: call({
     summary: 'A chat completion, on the tab of the customer in `user`',
@@ -240,7 +259,7 @@ export const CALL_DOCS = {
       streams: true,
     },
   }),
-} satisfies Record<keyof typeof ENDPOINTS, unknown>
+}
 
 /** The text of what is forwarded and costs nothing. */
 export const COUNT_TOKENS_DOCS = operation({

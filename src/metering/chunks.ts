@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
-import type { Usage } from './usage.ts'
-import type { Json, StreamWire } from './wire.ts'
+import { dataOf, endsEvent, eventEnd, eventsOf, latin1 } from './sse.ts'
+import { plus, type Usage } from './usage.ts'
+import type { Json, StreamWire, Told } from './wire.ts'
 
 /** Undigested text may grow to this before it is parsed, so that a long stream stays small. */
 const UNDIGESTED_CHARS_MAX = 256 * 1024
@@ -11,7 +12,6 @@ const EVENT_BYTES_MAX = 8 * 1024 * 1024
 const NOTHING = new Uint8Array(0)
 
 const COLON = 0x3a
-const NEWLINE = 0x0a
 
 /** An error of the upstream in the common shape; of one that is no JSON nothing is given. */
 export type CleanError = (upstream: Json) => Json
@@ -189,7 +189,7 @@ export class ChunkReader {
     const json = this.#wire.mayTell(event) ? parse(data) : undefined
     const told = json === undefined ? {} : this.#wire.tell(json, event, this.#known)
     this.#known = told.known ?? this.#known
-    this.#usage = told.usage ?? this.#usage
+    this.#usage = usageAfter(this.#usage, told)
     this.#input = told.input ?? this.#input
     this.#service = told.service ?? this.#service
     this.#model = told.model ?? this.#model
@@ -226,47 +226,9 @@ export class ChunkReader {
   }
 }
 
-/** Whether a part of a piece is the end of an event, and not only its beginning. */
-const endsEvent = (event: Uint8Array): boolean => event.at(-1) === NEWLINE
-
-/** The events of a piece, each by itself; the last may be a part of one. */
-export function eventsOf(piece: Uint8Array): Uint8Array[] {
-  const text = latin1(piece)
-  const events: Uint8Array[] = []
-  let from = 0
-  for (let to = eventEnd(text, from); to !== -1; to = eventEnd(text, from)) {
-    events.push(piece.subarray(from, to))
-    from = to
-  }
-  return from === piece.length ? events : [...events, piece.subarray(from)]
-}
-
-const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-
-/** The place after the blank line that ends the event which starts at `from`, or -1. */
-function eventEnd(text: string, from: number): number {
-  for (let at = text.indexOf('\n', from); at !== -1; at = text.indexOf('\n', at + 1)) {
-    if (text[at + 1] === '\n') return at + 2
-    if (text[at + 1] === '\r' && text[at + 2] === '\n') return at + 3
-  }
-  return -1
-}
-
-/** The `data` of an event, its lines joined; empty for a comment. */
-function dataOf(event: string): string {
-  let data = ''
-  let from = 0
-  while (from < event.length) {
-    const newline = event.indexOf('\n', from)
-    const to = newline === -1 ? event.length : newline
-    if (event.startsWith('data:', from)) {
-      const line = event.slice(from + 5, to).trim()
-      data = data === '' ? line : `${data}\n${line}`
-    }
-    from = to + 1
-  }
-  return data
+function usageAfter(before: Usage | null, { usage = null, adds }: Told): Usage | null {
+  if (usage === null || before === null || adds !== true) return usage ?? before
+  return plus(before, usage)
 }
 
 /** A chunk's JSON object, from Latin-1 text back to what it says; null if it is none. */

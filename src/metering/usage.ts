@@ -61,6 +61,13 @@ export const NO_USAGE: Usage = {
   characters: 0,
 }
 
+/** What two parts of a call used together. */
+export function plus(one: Usage, other: Usage): Usage {
+  const sum: Partial<Record<Kind, number>> = {}
+  for (const kind of KINDS) sum[kind] = one[kind] + other[kind]
+  return sum as Usage
+}
+
 /** Everything that was read: what OpenAI calls `prompt_tokens`. */
 export const inputTokens = (usage: Usage): number => sumOf(usage, INPUT_KINDS)
 

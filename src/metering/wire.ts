@@ -15,8 +15,14 @@ export type Wire = {
   readonly usageOf: (answer: Json) => Usage | null
   /** The text that an answer in one piece hands to the client. */
   readonly textOf: (answer: Json) => string
+  /** What an answer says that is text and no JSON; absent: such a one is no answer. */
+  readonly fromText?: (text: string) => Json
+  /** Whether what is no event stream is bytes, to be passed on as they come. */
+  readonly isBinary?: true
   /** Null: the endpoint does not stream. */
   readonly stream: StreamWire | null
+  /** How it streams for a call that asks so, where that depends on it. */
+  readonly streamFor?: (asked: Json) => StreamWire
 }
 
 /** The service tier that an answer names, or null: OpenAI has it beside the usage everywhere. */
@@ -80,6 +86,8 @@ export type Told = {
   readonly input?: Usage | null
   /** To be handed to `tell` with the events that follow. */
   readonly known?: Json
+  /** The usage is that of a part, and counts besides what was told before. */
+  readonly adds?: true
   /** The service tier that the answer was made in. */
   readonly service?: string | null
   /** The model that the answer was made with. */

@@ -250,6 +250,11 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX keys_ever ON keys (hash);
     `,
   },
+  {
+    name: 'what calls under way have delivered besides text',
+    // JSON, by kind.
+    sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
+  },
 ]
 
 /** How many migrations this version knows. */
