@@ -19,10 +19,8 @@ export type Reports = Records & {
 const SLICE = 500
 
 export function reports(database: Database): Reports {
-  const newestIn = database.prepare('SELECT max(day) AS day FROM daily WHERE day BETWEEN ?1 AND ?2')
-  const daysOfTab = database.prepare(
-    'SELECT DISTINCT day FROM daily WHERE tab = ?1 AND day BETWEEN ?2 AND ?3',
-  )
+  const newestIn = database.prepare(NEWEST_DAY)
+  const daysOfTab = database.prepare(DAYS_OF_TAB)
   const tabsOf = database.prepare('SELECT tab FROM customers WHERE id = ?1 ORDER BY tab')
   const sums = database.prepare(SUMS)
   const tabs = (ids: readonly string[]) =>
@@ -66,6 +64,10 @@ const PLACE = ['tab', 'key_id', 'model', 'deployment']
 
 const EVERYBODY = { from: NOBODY, to: Number.MAX_SAFE_INTEGER }
 const only = (tab: number) => ({ from: tab, to: tab })
+
+export const NEWEST_DAY = 'SELECT max(day) AS day FROM daily WHERE day BETWEEN ?1 AND ?2'
+
+export const DAYS_OF_TAB = 'SELECT DISTINCT day FROM daily WHERE tab = ?1 AND day BETWEEN ?2 AND ?3'
 
 export const SUMS = `
   SELECT daily.*, customers.id AS customer_id, keys.hash AS key_hash, keys.alias AS key_alias,

@@ -5,6 +5,7 @@ import { nanos } from '../../src/ledger/money.ts'
 import { OUTCOMES } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
 import { addKinds, KIND_COLUMNS, wrongDays } from '../../src/store/daily.ts'
+import { DAYS_OF_TAB, NEWEST_DAY } from '../../src/store/reports.ts'
 import { migrate, SCHEMA_VERSION } from '../../src/store/schema.ts'
 import { verify } from '../../src/store/verify.ts'
 import { charged, newFolder, openStore } from '../support/store.ts'
@@ -93,4 +94,15 @@ describe('a database from before there were sums', () => {
     expect(names.map(({ name }) => name)).toEqual(expect.arrayContaining([...KIND_COLUMNS]))
     database.close()
   })
+})
+
+test.each([
+  [NEWEST_DAY, 'SEARCH daily USING PRIMARY KEY (day>? AND day<?)'],
+  [DAYS_OF_TAB, 'SEARCH daily USING COVERING INDEX daily_by_tab (tab=? AND day>? AND day<?)'],
+])('the days with anything on them are sought, and no sums read: %s', async (sql, step) => {
+  const database = await openDatabase(':memory:', 'readwrite')
+  migrate(database)
+  const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+  expect(plan.map(({ detail }) => String(detail))).toEqual([step])
+  database.close()
 })
