@@ -10,6 +10,7 @@ import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
 import { Checkpoints } from './gateway/checkpoints.ts'
 import { type Deployment, Deployments, snapshotsOf } from './gateway/deployments.ts'
+import { handleFreeCall } from './gateway/free-call.ts'
 import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
@@ -198,6 +199,7 @@ function routesTo(
     version: VERSION,
     calls: callRoutes({
       handleCall: (call) => handleCall(call, gateway),
+      handleFreeCall: (call) => handleFreeCall(call, gateway),
       authorize,
       inFlight,
       mayTakeTime,
@@ -212,6 +214,7 @@ function routesTo(
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
+    reports: store.reports,
     deliveries: store.deliveries,
     outbox,
     held: (id) => accounts.held(id),

@@ -70,10 +70,11 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   const [ofRouter, ofAll] = [router, litellm].map((map) =>
     readRetries(reader, map, ['num_retries']),
   )
+  const dropsParams = reader.flag(reader.field(litellm, 'drop_params')) ?? false
   const patience: Patience = {
     timeoutMs: readSeconds(reader, reader.field(litellm, 'request_timeout')) ?? DEFAULT_TIMEOUT_MS,
     rules: readUpstreamRules(reader, tollgate, {
-      byDefault: DEFAULT_UPSTREAM_RULES,
+      byDefault: { ...DEFAULT_UPSTREAM_RULES, dropsParams },
       retries: ofRouter ?? ofAll ?? null,
     }),
   }

@@ -8,6 +8,7 @@ import { type Failure, forward, type Line } from './forward.ts'
 import type { Asked } from './read-call.ts'
 import type { Turn } from './router.ts'
 import { canGoOnFrom, keptElsewhere } from './stored.ts'
+import { misfitOf } from './translate.ts'
 import { Watch } from './watch.ts'
 
 /** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
@@ -214,12 +215,19 @@ async function stopAt(
   const { call, asked, tried } = about
   const { region, isListed, previous, json, text, customerId } = asked
   const bytes = call.body.length
+  const isKeptAt = canGoOnFrom(previous, gateway.deployments)
+  let misfit: Refusal | null = null
   const turn = gateway.router.take({
     model,
     region,
     isListed,
-    isFit: canGoOnFrom(previous, gateway.deployments),
-    misfit: () => keptElsewhere(model),
+    isFit(deployment) {
+      if (!isKeptAt(deployment)) return false
+      const refusal = misfitOf({ endpoint: call.endpoint, deployment, json })
+      misfit ??= refusal
+      return refusal === null
+    },
+    misfit: () => misfit ?? keptElsewhere(model),
     tried,
     tokens: Math.ceil(bytes / BYTES_PER_TOKEN),
     now: gateway.now(),

@@ -14,6 +14,8 @@ export type Ending = {
   readonly outcome: Outcome
   /** What the upstream reported; null: nothing. */
   readonly usage: Usage | null
+  /** What it reported to have read, if it broke off before the rest. */
+  readonly input?: Usage | null
   /** The service tier that it says it answered in; null: it does not say. */
   readonly service?: string | null
   /** The model that it says it answered with; null: it does not say. */
@@ -136,10 +138,10 @@ async function usageOf(
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }
   const encode = await tokenizerFor(call.deployment.upstreamModel)
-  const usage = {
+  const read = ending.input ?? {
     ...NO_USAGE,
     input: await countPromptInTurns(call.json, encode),
-    output: await countInTurns([delivered], encode),
   }
+  const usage = { ...read, output: await countInTurns([delivered], encode) }
   return { usage, usageSource: 'estimated' }
 }

@@ -202,6 +202,7 @@ class Passage {
       outcome: hasLeft ? 'client_closed' : outcome,
       isDrained: hasLeft && !this.#isToldInTime,
       usage: this.#reader.usage(),
+      input: this.#reader.input(),
       service: this.#reader.service(),
       model: this.#reader.model(),
       answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,

@@ -47,6 +47,11 @@ export class ChunkReader {
   /** The event that is not yet whole. */
   #open: Uint8Array = NOTHING
   #usage: Usage | null = null
+  /** What was read, where the upstream tells that before the rest. */
+  #input: Usage | null = null
+  /** What the wire keeps from event to event; and what it kept before the last piece. */
+  #known: Json = {}
+  #knownBefore: Json = {}
   #service: string | null = null
   #model: string | null = null
   #ended = false
@@ -75,6 +80,7 @@ export class ChunkReader {
 
   read(piece: Uint8Array): Reading {
     if (this.#ended) return { pass: NOTHING, end: piece }
+    this.#knownBefore = this.#known
     const bytes = this.#open.length === 0 ? piece : concat([this.#open, piece])
     const text = latin1(bytes)
 
@@ -106,6 +112,11 @@ export class ChunkReader {
   /** The usage that the upstream reported, or null if it did not (yet). */
   usage(): Usage | null {
     return this.#usage
+  }
+
+  /** What the upstream said that it read, if it tells that before the rest of its usage. */
+  input(): Usage | null {
+    return this.#input
   }
 
   /** The service tier that the upstream made the answer in, or null if it did not say (yet). */
@@ -149,10 +160,14 @@ export class ChunkReader {
     return known + Math.max(0, unread - chunks.length * this.#frameBytes) > bytes
   }
 
-  /** The end of an answer that is cut off here, as its provider would end it at its cap. */
+  /**
+   * The end of an answer that is cut off before the last piece that was read, as its provider would
+   * end it at its cap.
+   */
   endAtCap(usage: Usage | null): Uint8Array {
     this.#digest()
-    return Buffer.from(this.#wire.endAtCap({ frame: this.#frame ?? {}, usage, count: this.#count }))
+    const so = { frame: this.#frame ?? {}, known: this.#knownBefore, usage, count: this.#count }
+    return Buffer.from(this.#wire.endAtCap(so))
   }
 
   /** The message of an error that the upstream sent inside the stream, or null. */
@@ -172,8 +187,10 @@ export class ChunkReader {
     this.#count++
     const event = { text, data }
     const json = this.#wire.mayTell(event) ? parse(data) : undefined
-    const told = json === undefined ? {} : this.#wire.tell(json, event)
+    const told = json === undefined ? {} : this.#wire.tell(json, event, this.#known)
+    this.#known = told.known ?? this.#known
     this.#usage = told.usage ?? this.#usage
+    this.#input = told.input ?? this.#input
     this.#service = told.service ?? this.#service
     this.#model = told.model ?? this.#model
     this.#ended = told.ends === true

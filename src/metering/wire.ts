@@ -46,8 +46,11 @@ export type StreamWire = {
    * parsed later, when somebody asks what was delivered, or never. Has to be cheap.
    */
   readonly mayTell: (event: StreamEvent) => boolean
-  /** What such an event tells; `json` is null if its data is none. */
-  readonly tell: (json: Json | null, event: StreamEvent) => Told
+  /**
+   * What such an event tells; `json` is null if its data is none, `known` what an earlier event
+   * told to be kept.
+   */
+  readonly tell: (json: Json | null, event: StreamEvent, known: Json) => Told
   /** The text that an event hands to the client. */
   readonly textOf: (json: Json) => string
   /** What went wrong, of an event that is an error in place of an answer; else null. */
@@ -60,6 +63,8 @@ export type StreamWire = {
    */
   readonly endAtCap: (answer: {
     readonly frame: Json
+    /** What was told to be kept by the events that the client has. */
+    readonly known: Json
     readonly usage: Usage | null
     /** How many events came before. */
     readonly count: number
@@ -71,6 +76,10 @@ export type StreamWire = {
 /** What an event tells besides its text. */
 export type Told = {
   readonly usage?: Usage | null
+  /** What was read, told before the rest: for an answer that comes to no end. */
+  readonly input?: Usage | null
+  /** To be handed to `tell` with the events that follow. */
+  readonly known?: Json
   /** The service tier that the answer was made in. */
   readonly service?: string | null
   /** The model that the answer was made with. */

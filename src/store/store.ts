@@ -24,6 +24,7 @@ import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
 import { type Durability, openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
+import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { tidyUp, watchWal } from './wal.ts'
@@ -60,6 +61,8 @@ export class Store {
   readonly responses: StoredResponses
   /** Events on their way to receivers, and those that were lately. */
   readonly deliveries: Deliveries
+  /** What was used, by call and by day. */
+  readonly reports: Reports
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -95,6 +98,7 @@ export class Store {
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
+    this.reports = reports(database)
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()

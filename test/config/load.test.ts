@@ -163,7 +163,7 @@ describe("LiteLLM's keys that have no effect", () => {
         'router_settings:',
         '  debug_level: 3',
         '  redis_password: os.environ/REDIS_PASSWORD',
-        'litellm_settings: {drop_params: true}',
+        'litellm_settings: {modify_params: true}',
         'mcp_servers: {}',
         'general_settings: {database_url: "postgresql://u:hunter2@h/d"}',
       ),
@@ -171,7 +171,7 @@ describe("LiteLLM's keys that have no effect", () => {
     expect(warnings).toEqual([
       "config.yaml:4: router_settings.debug_level is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:5: router_settings.redis_password is LiteLLM's and has no effect in Tollgate yet",
-      "config.yaml:6: litellm_settings.drop_params is LiteLLM's and has no effect in Tollgate yet",
+      "config.yaml:6: litellm_settings.modify_params is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:7: mcp_servers is LiteLLM's and has no effect in Tollgate yet",
       'config.yaml:8: general_settings.database_url is not sqlite:PATH and has no effect: the books are kept in SQLite',
     ])

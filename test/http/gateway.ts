@@ -42,6 +42,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     isMasterKey: (secret) => secret === MASTER_KEY,
     mayCall: () => true,
     keys: NO_KEYS,
+    reports: NO_REPORTS,
     heldWithKey: () => ZERO,
     now: () => NOW,
     version: '0.1.0',
@@ -98,6 +99,15 @@ const NO_KEYS: ServerParts['keys'] = {
   create: () => Promise.reject(new Error('this store has no keys')),
   update: () => Promise.reject(new Error('this store has no keys')),
   remove: () => Promise.reject(new Error('this store has no keys')),
+}
+
+/** A ledger without a row; tests of reports have a real one. */
+const NO_REPORTS: ServerParts['reports'] = {
+  find: () => null,
+  isPlace: () => false,
+  async *slices() {},
+  days: () => [],
+  async *daySums() {},
 }
 
 /** A metered path in small: its body is not parsed, and it looks after its key itself. */
