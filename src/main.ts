@@ -49,7 +49,8 @@ Options:
   --customer ID   only the rows of this customer
   --help, --version
 
-Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET.
+Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET, LOG_LEVEL,
+OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent) and OpenTelemetry's other variables for that.
 Flags beat the environment, which beats the file.`
 
 const COMMANDS = {

@@ -68,12 +68,6 @@ type Observed = {
 
 function stateOf({ store, accounts, inFlight, checkpoints, outbox }: Observed): ServerState {
   const { count, money } = accounts.heldInAll()
-  const { deliveries } = store
-  // Also of those that the config has no more: what waits for them is worth a look.
-  const receivers = new Set([
-    ...outbox.receivers.map(({ name }) => name),
-    ...deliveries.receivers(),
-  ])
   return {
     callsInFlight: inFlight.count,
     callsDraining: inFlight.draining,
@@ -82,12 +76,28 @@ function stateOf({ store, accounts, inFlight, checkpoints, outbox }: Observed): 
     held: dollarsText(money),
     isHealthy: store.isHealthy(),
     queue: store.queue,
-    outbox: [...receivers].map((receiver) => ({
-      receiver,
-      pending: deliveries.count(receiver, 'pending'),
-      dead: deliveries.count(receiver, 'dead'),
-    })),
+    outbox: outboxOf(store, outbox),
     version: VERSION,
     process: ownProcess(),
+  }
+}
+
+/** Events of a receiver are counted up to this number. */
+const EVENTS_MAX = 100_000
+
+/** Also of receivers that the config has no more: what waits for them is worth a look. */
+function outboxOf(store: Store, { receivers }: Outbox): ServerState['outbox'] {
+  const { deliveries } = store
+  try {
+    const names = new Set([...receivers.map(({ name }) => name), ...deliveries.receivers()])
+    return [...names].map((receiver) => ({
+      receiver,
+      pending: deliveries.count(receiver, 'pending', EVENTS_MAX),
+      dead: deliveries.count(receiver, 'dead', EVENTS_MAX),
+    }))
+  } catch (error) {
+    // A disk that fails is when metrics are looked at: all that is in memory is told all the same.
+    if (store.refusalOf(error) === null) throw error
+    return []
   }
 }

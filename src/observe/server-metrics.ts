@@ -115,7 +115,7 @@ function stateFamilies(state: ServerState): Family[] {
     ),
     {
       name: 'tollgate_outbox_events',
-      help: 'Events that wait for a receiver, and those given up.',
+      help: 'Events that wait for a receiver, and those given up: counted up to 100,000 of each.',
       type: 'gauge',
       samples: events,
     },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { rowsOf } from '../support/books.ts'
+import { PROGRAMS } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { Gate } from '../support/gate.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
@@ -163,19 +164,26 @@ test('a call that is under way is seen, with the money that is held for it', asy
   }
 })
 
-test('the process and the database are told of', async () => {
-  const metrics = await metricsFrom(gateway)
-  const value = (name: string) => metricsOf(metrics, name)[0]!.value
+test.each(PROGRAMS)('the process and the database are told of by %s', async (name, command) => {
+  await using program = await startGateway({ command: command() })
+  await program.chat()
+  const metrics = await metricsFrom(program)
+  const value = (of: string) => metricsOf(metrics, of)[0]!.value
   expect(value('process_resident_memory_bytes')).toBeGreaterThan(10_000_000)
   expect(value('process_cpu_seconds_total')).toBeGreaterThan(0)
   const upSeconds = Date.now() / 1000 - value('process_start_time_seconds')
   expect(upSeconds).toBeGreaterThan(0)
   expect(upSeconds).toBeLessThan(600)
   expect(value('tollgate_database_writable')).toBe(1)
-  expect(value('tollgate_flush_queue_length')).toBe(0)
-  expect(value('tollgate_flush_queue_oldest_seconds')).toBe(0)
+  await eventually(async () => {
+    const now = await metricsFrom(program)
+    expect(metricsOf(now, 'tollgate_flush_queue_length')[0]!.value).toBe(0)
+    expect(metricsOf(now, 'tollgate_flush_queue_oldest_seconds')[0]!.value).toBe(0)
+  })
   const [build] = metricsOf(metrics, 'tollgate_build_info')
-  expect(build!.labels).toMatchObject({ version: expect.any(String), runtime: 'bun' })
+  const runtime = name.includes('Deno') ? 'deno' : 'bun'
+  const some = expect.stringMatching(/^\d+\.\d+/)
+  expect(build!.labels).toEqual({ version: some, runtime, runtime_version: some })
 })
 
 test('deliveries are counted by receiver, with what waits and what is given up', async () => {
