@@ -1,4 +1,4 @@
-/** How to reach the providers that speak OpenAI's wire format, when the config does not say it. */
+/** How to reach the providers that Tollgate speaks to, when the config does not say it. */
 export type KnownProvider = {
   /** Where it is, up to what comes before `/chat/completions`. Null: the config must say where. */
   readonly apiBase: string | null
@@ -25,9 +25,10 @@ const selfHosted = (apiBase: string | null, variable: string | null = null): Kno
 }
 
 /**
- * Names and variables are LiteLLM's (https://docs.litellm.ai/docs/providers), so that its configs
- * work. `…_API_BASE` is read only where there is no public address: an `OPENAI_API_BASE` that was
- * set for clients of Tollgate would send Tollgate's own calls back to itself.
+ * All speak OpenAI's wire format but `anthropic`, which has one of its own. Names and variables are
+ * LiteLLM's (https://docs.litellm.ai/docs/providers), so that its configs work. `…_API_BASE` is
+ * read only where there is no public address: an `OPENAI_API_BASE` or `ANTHROPIC_BASE_URL` that
+ * was set for clients of Tollgate would send Tollgate's own calls back to itself.
  *
  * Not LiteLLM's: deepseek, which it sends to the beta address
  * (https://api-docs.deepseek.com), and gemini and ollama, whose own formats it speaks; here they
@@ -37,6 +38,7 @@ const selfHosted = (apiBase: string | null, variable: string | null = null): Kno
 export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
   Object.entries({
     ai21_chat: hosted('https://api.ai21.com/studio/v1', 'AI21_API_KEY'),
+    anthropic: hosted('https://api.anthropic.com/v1', 'ANTHROPIC_API_KEY'),
     cerebras: hosted('https://api.cerebras.ai/v1', 'CEREBRAS_API_KEY'),
     codestral: hosted('https://codestral.mistral.ai/v1', 'CODESTRAL_API_KEY'),
     custom_openai: selfHosted(null),
@@ -97,7 +99,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
 /** LiteLLM's others. Most have a wire format of their own, which Tollgate does not speak yet. */
 export const UNSUPPORTED_PROVIDERS: ReadonlySet<string> = new Set(
   `
-  ai21 aiml aleph_alpha amazon_nova anthropic anthropic_text anyscale apertis assemblyai
+  ai21 aiml aleph_alpha amazon_nova anthropic_text anyscale apertis assemblyai
   auto_router azure azure_ai azure_text baseten bedrock bedrock_mantle bytez chatgpt chutes
   clarifai cloudflare cohere cohere_chat cometapi compactifai custom databricks datarobot
   deepgram docker_model_runner elevenlabs empower fal_ai featherless_ai galadriel gigachat github
@@ -155,13 +157,14 @@ const upstreamName = (provider: string, model: string): string =>
 /**
  * The address as calls are sent to it: without a slash at the end, and without the path of the
  * call itself, which some configs have. Ollama is often given by host alone; its OpenAI-compatible
- * paths begin with `/v1`.
+ * paths begin with `/v1`, and so do Anthropic's, which LiteLLM completes.
  */
 export function baseOf(address: string, provider: string): string {
   const base = address
     .trim()
-    .replace(/(\/chat\/completions)?\/*$/, '')
+    .replace(/(\/chat\/completions|\/messages)?\/*$/, '')
     .replace(/\/+$/, '')
+  if (provider === 'anthropic') return base.endsWith('/v1') ? base : `${base}/v1`
   const isBareOllama = provider.startsWith('ollama') && new URL(base).pathname === '/'
   return isBareOllama ? `${base}/v1` : base
 }

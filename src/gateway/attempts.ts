@@ -9,6 +9,7 @@ import { pricedFor } from './media-call.ts'
 import type { Asked } from './read-call.ts'
 import type { Turn } from './router.ts'
 import { canGoOnFrom, keptElsewhere } from './stored.ts'
+import { misfitOf } from './translate.ts'
 import { Watch } from './watch.ts'
 
 /** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
@@ -100,6 +101,7 @@ export class Attempts {
       const tried = await this.#try(abort, asking)
       if ('response' in tried) return tried
       asking(false)
+      this.#call.seen.failedTry()
       router.failed(turn, { forMs: coolingOf(tried, router.rules.cooldownMs) }, now())
       this.#tried.add(turn.deployment.id)
       if (!(await this.#goOn(tried, abort.signal))) throw tried.refusal
@@ -125,7 +127,8 @@ export class Attempts {
       const about = { endpoint: call.endpoint, deployment, asked: streaming, cap: this.#stop.cap }
       const edits = editsFor(json, about)
       const body = bodyWith(edits, call, this.#asked)
-      const { id: callId, endpoint, headers } = call
+      const { id: callId, endpoint } = call
+      const headers = call.seen.asking(deployment, call.headers)
       const ask = { callId, endpoint, headers, body, json, now: gateway.now() }
       const tried = await forward(ask, line)
       if ('response' in tried) {
@@ -227,12 +230,19 @@ async function stopAt(
   const { call, asked, tried } = about
   const { region, isListed, previous, json, text, upload, customerId } = asked
   const bytes = call.form?.fieldBytes ?? call.body.length
+  const isKeptAt = canGoOnFrom(previous, gateway.deployments)
+  let misfit: Refusal | null = null
   const turn = gateway.router.take({
     model,
     region,
     isListed,
-    isFit: canGoOnFrom(previous, gateway.deployments),
-    misfit: () => keptElsewhere(model),
+    isFit(deployment) {
+      if (!isKeptAt(deployment)) return false
+      const refusal = misfitOf({ endpoint: call.endpoint, deployment, json })
+      misfit ??= refusal
+      return refusal === null
+    },
+    misfit: () => misfit ?? keptElsewhere(model),
     tried,
     tokens: Math.ceil(bytes / BYTES_PER_TOKEN),
     now: gateway.now(),

@@ -20,6 +20,7 @@ import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
+import type { Observation } from './observation.ts'
 import { readCall } from './read-call.ts'
 import type { Router } from './router.ts'
 import {
@@ -48,6 +49,8 @@ export type Call = {
   readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
   readonly signal: AbortSignal
+  /** What is seen of it, by metrics, traces and the log. */
+  readonly seen: Observation
 }
 
 /** What the gateway needs of everybody else; `app.ts` joins it. */
@@ -87,9 +90,11 @@ export type Gateway = Admission & {
  */
 export async function handleCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = gateway.now()
-  const { endpoint } = call
+  const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
   const { json, streaming, customerId, model, upload } = asked
+  const isServed = gateway.deployments.of(model).length > 0
+  seen.asks({ model: isServed ? model : null, customerId, isStream: streaming.stream })
   const repeat = gateway.idempotency.begin({
     headers: call.headers,
     body: call.form?.digest ?? call.body,
@@ -103,6 +108,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     gateway.idempotency.end(repeat)
     throw refusal
   })
+  seen.admitted()
 
   const { customer, key } = attempts.stop.reservation ?? { customer: null, key: null }
   const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
@@ -111,7 +117,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const abort = new AbortController()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
   const departure = new Departure(abort, rulesNow())
-  const settle = settleOnce({ attempts, metered, repeat, departure }, gateway)
+  const settle = settleOnce({ attempts, metered, repeat, departure, seen }, gateway)
   gateway.openCalls.open(openCallOf(metered(), repeat))
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
@@ -141,7 +147,8 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const headers = { ...limits, ...attemptHeaders(attempts) }
   const { wire } = endpoint
   const goOn = goOnWith({ open: openCallOf(metered(), repeat), line, departure, settle }, gateway)
-  const answer = { call: metered(), response, wire, ...line, departure, settle, goOn, headers }
+  const about = { call: metered(), seen, response, wire, ...line, departure, settle }
+  const answer = { ...about, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   const stream = wire.streamFor?.(json) ?? wire.stream
   if (!isStream || stream === null) {
@@ -184,14 +191,16 @@ function settleOnce(
     readonly metered: () => MeteredCall
     readonly repeat: Repeat | null
     readonly departure: Departure
+    readonly seen: Observation
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { attempts, repeat, departure } = about
+  const { attempts, repeat, departure, seen } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
     const metered = about.metered()
     const { reservation, turn } = attempts.stop
+    seen.settling(ending.model ?? null)
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${metered.id} could not be metered and is charged nothing`, error)
@@ -203,12 +212,14 @@ function settleOnce(
     const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
     await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
     gateway.accounts.written(reservation)
+    seen.booked(row)
     return settlement
   }
   const ended = () => {
     gateway.inFlight.remove(about.metered().id)
     gateway.idempotency.end(repeat)
     departure.settled()
+    seen.settled()
   }
   return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
 }

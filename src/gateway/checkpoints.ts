@@ -58,6 +58,11 @@ export class Checkpoints {
     this.#tokenizerFor = parts.tokenizerFor
   }
 
+  /** Streams under way. */
+  get count(): number {
+    return this.#streams.size
+  }
+
   /** Answers what ends the watch. */
   watch(stream: Stream): () => void {
     const dueAt = performance.now() + EVERY_MS

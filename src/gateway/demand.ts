@@ -1,4 +1,10 @@
-import { hasAudio, hasImages, imageCount, imageTokensMax } from '../metering/images.ts'
+import {
+  documentTokensMax,
+  hasAudio,
+  hasImages,
+  imageCount,
+  imageTokensMax,
+} from '../metering/images.ts'
 import type { Units } from '../metering/media.ts'
 import type { Price } from '../metering/price.ts'
 import type { Json } from '../metering/wire.ts'
@@ -44,6 +50,8 @@ export type Demanding = {
 export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
   const { endpoint, json, text } = call
   const images = imageCount(json) * imageTokensMax(deployment.upstreamModel)
+  const isAnthropic = deployment.provider === 'anthropic'
+  const documents = isAnthropic ? documentTokensMax(json, deployment.upstreamModel) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,
@@ -62,7 +70,7 @@ export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
     const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     return { ...base, inputTokens, rates }
   }
-  const besides = images + call.context
+  const besides = images + documents + call.context
   const most = call.bodyBytes + besides
   const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {

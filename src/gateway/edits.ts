@@ -18,7 +18,7 @@ export function editsFor(
   if (json['model'] !== deployment.upstreamModel) {
     edits.set('model', JSON.stringify(deployment.upstreamModel))
   }
-  for (const name of ['litellm_metadata', ...(endpoint.ours ?? [])]) {
+  for (const name of [...OURS[endpoint.format], ...(endpoint.ours ?? [])]) {
     if (name in json) edits.set(name, null)
   }
   if (endpoint.asksForUsage && asked.stream && !asked.usage) {
@@ -30,5 +30,14 @@ export function editsFor(
   const given = endpoint.caps.filter((name) => typeof json[name] === 'number')
   const added = given.length > 0 ? given : [endpoint.capFor(deployment.provider)]
   for (const name of added) if (name !== null) edits.set(name, String(cap))
+  for (const [name, value] of Object.entries(endpoint.fitTo(json, cap))) {
+    edits.set(name, JSON.stringify(value))
+  }
   return edits
 }
+
+/** What is for the gateway alone; Anthropic refuses a member that it does not know. */
+const OURS = {
+  openai: ['litellm_metadata'],
+  anthropic: ['litellm_metadata', 'user', 'safety_identifier'],
+} as const

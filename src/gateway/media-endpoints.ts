@@ -6,6 +6,8 @@ import type { Endpoint } from './endpoint.ts'
 
 /** What a picture or a sound costs is not capped by tokens: it is held whole, or refused. */
 const UNCAPPED = {
+  format: 'openai',
+  fitTo: () => ({}),
   caps: [],
   capFor: () => null,
   capUnsaid: 0,

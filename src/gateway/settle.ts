@@ -15,8 +15,12 @@ export type Ending = {
   readonly outcome: Outcome
   /** What the upstream reported; null: nothing. */
   readonly usage: Usage | null
+  /** What it reported to have read, if it broke off before the rest. */
+  readonly input?: Usage | null
   /** The service tier that it says it answered in; null: it does not say. */
   readonly service?: string | null
+  /** The model that it says it answered with; null: it does not say. */
+  readonly model?: string | null
   /** The upstream reported it when the client had left. */
   readonly isDrained?: boolean
   /** By what the upstream knows the answer; null: it says nothing. */
@@ -138,5 +142,9 @@ async function usageOf(
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }
-  return { usage: await countedUsage(call, delivered, tokenizerFor), usageSource: 'estimated' }
+  const counted = await countedUsage(call, delivered, tokenizerFor)
+  const { input: read = null } = ending
+  // What was read the upstream knows better, where it has told that before the rest.
+  const usage = read === null ? counted : { ...read, output: counted.output }
+  return { usage, usageSource: 'estimated' }
 }

@@ -89,6 +89,8 @@ const MADE_OF = 'The charge is on disk before the answer ends: its last byte wai
 export function call(about: {
   readonly summary: string
   readonly like: string
+  /** Whose path it is. */
+  readonly of?: string
   readonly description?: string
   readonly body: Type.TSchema
   readonly examples?: NonNullable<Parameters<typeof operation>[0]['unparsedBody']>['examples']
@@ -98,11 +100,20 @@ export function call(about: {
   /** Besides those of every endpoint. */
   readonly refusals?: readonly Refusal[]
 }) {
-  const { summary, like, description = '', body, examples, answer, contentType } = about
+  const {
+    summary,
+    like,
+    of = 'OpenAI',
+    description = '',
+    body,
+    examples,
+    answer,
+    contentType,
+  } = about
   return operation({
     tag: 'Calls',
     summary,
-    description: `As OpenAI \`POST /v1${like}\`. ${MADE_OF} ${description}`.trim(),
+    description: `As ${of} \`POST /v1${like}\`. ${MADE_OF} ${description}`.trim(),
     takes: IDEMPOTENCY_KEY,
     unparsedBody: {
       schema: body,
@@ -123,6 +134,23 @@ export function call(about: {
 }
 
 const input = Type.Unknown({ description: 'What is asked.', examples: ['what time is it'] })
+
+/** Bodies of Anthropic's paths. */
+const ANTHROPICS = {
+  model: Type.String({
+    description: 'A served model of Anthropic, or `demo`.',
+    examples: ['demo'],
+  }),
+  messages: Type.Array(Type.Unknown(), { description: 'The conversation so far.' }),
+  metadata: Type.Optional(
+    Type.Object({ user_id: Type.Optional(Type.String({ description: 'The customer.' })) }),
+  ),
+}
+const ASKED = { model: 'demo', messages: MESSAGES }
+const ANTHROPIC =
+  'For models of Anthropic (`model: anthropic/…` in the config) and the demo. Errors are in the ' +
+  'shape of both Anthropic and OpenAI: ' +
+  '`{"type": "error", "error": {"type", "message", "param", "code"}}`.'
 
 /** The text of each metered endpoint whose body is JSON and whose answer is text. */
 export const CALL_DOCS = {
@@ -206,4 +234,46 @@ export const CALL_DOCS = {
     },
     answer: { schema: Type.Unknown({ description: 'A list of results.' }), streams: false },
   }),
+  MESSAGES: call({
+    summary: 'A message of an Anthropic model, on the tab of the customer in `metadata.user_id`',
+    like: '/messages',
+    of: 'Anthropic',
+    description: `${ANTHROPIC} A stream that fails ends with an event \`error\`.`,
+    body: Type.Object(
+      {
+        ...ANTHROPICS,
+        max_tokens: Type.Integer({ description: 'The longest answer, in tokens.' }),
+        ...STREAM,
+      },
+      AS_SENT,
+    ),
+    examples: {
+      plain: {
+        summary: 'In one piece',
+        value: { ...ASKED, max_tokens: 100, metadata: { user_id: 'alice' } },
+      },
+      stream: { summary: 'As a stream', value: { ...ASKED, max_tokens: 100, stream: true } },
+    },
+    answer: {
+      schema: Type.Unknown({ description: 'A `message`, or a stream of its events.' }),
+      streams: true,
+    },
+  }),
 }
+
+/** The text of what is forwarded and costs nothing. */
+export const COUNT_TOKENS_DOCS = operation({
+  tag: 'Calls',
+  summary: 'How many tokens a call of `/messages` would read',
+  description: `As Anthropic \`POST /v1/messages/count_tokens\`; free of charge. ${ANTHROPIC}`,
+  unparsedBody: {
+    schema: Type.Object(ANTHROPICS, AS_SENT),
+    examples: { plain: { summary: 'A text', value: ASKED } },
+  },
+  answer: {
+    description: "The upstream's answer, byte for byte.",
+    schema: Type.Unknown({ description: '`{"input_tokens": 14}`' }),
+    headers: { 'x-tollgate-call-id': COST_HEADERS['x-tollgate-call-id'] },
+  },
+  refusals: REFUSALS.filter(({ code }) => code !== 'budget_exceeded'),
+})

@@ -34,8 +34,8 @@ const SEVERAL: StreamWire = {
 /** Where one picture was asked for it is the end, and waits until its charge is on disk. */
 const ONE: StreamWire = {
   ...SEVERAL,
-  tell(json, event) {
-    const told = SEVERAL.tell(json, event)
+  tell(json, event, known) {
+    const told = SEVERAL.tell(json, event, known)
     return told.adds === true ? { ...told, ends: true } : told
   },
 }

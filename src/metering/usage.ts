@@ -212,10 +212,10 @@ function readInAll(
   return cached + anthropic.cacheWrite > read ? read + anthropic.cacheWrite : read
 }
 
-const objectOf = (json: unknown): Json =>
+export const objectOf = (json: unknown): Json =>
   typeof json === 'object' && json !== null ? (json as Json) : {}
 
-/** A count of tokens; null: it is none. */
+/** A count that can be one: a whole number from 0 to 1e9; else null. */
 export function countOf(value: unknown): number | null {
   const isCount = Number.isInteger(value) && (value as number) >= 0
   return isCount && (value as number) <= TOKENS_MAX ? (value as number) : null
