@@ -33,7 +33,8 @@ export function served(
 /** What to do about a deployment without a price. */
 export const unpriced = ({ modelName, line }: DeploymentConfig): string =>
   `${line === 0 ? '' : `line ${line}: `}model ${modelName} has no price and is refused for ` +
-  'customers with a budget; add input_cost_per_token and output_cost_per_token under its ' +
+  'customers with a budget; add input_cost_per_token and output_cost_per_token (for pictures and ' +
+  'sound output_cost_per_image, input_cost_per_second or input_cost_per_character) under its ' +
   'litellm_params'
 
 function whereOf({ mockResponse, provider }: DeploymentConfig, apiBase: string | null): string {
