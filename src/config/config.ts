@@ -24,6 +24,22 @@ export type UpstreamRules = {
   readonly drainTokensMax: number
 }
 
+/** In what an upstream that speaks OpenAI's format differs from others that do, in being asked. */
+export type Dialect = {
+  /** The header with the key; `authorization` has it after `Bearer `. */
+  readonly keyHeader: 'authorization' | 'api-key'
+  /** The `api-version` in each address; null: there is none. */
+  readonly apiVersion: string | null
+  /** A deployment of Azure's whose name stands in the address; null: in the body alone. */
+  readonly pathDeployment: string | null
+  /** What a chat is capped by for a client that caps none. */
+  readonly chatCap: 'max_completion_tokens' | 'max_tokens'
+  /** Whether it heeds `max_completion_tokens`; else a client's own becomes `max_tokens`. */
+  readonly takesCompletionCap: boolean
+  /** Whether a stream may be asked for its usage; else what a client asked for is left out. */
+  readonly takesStreamOptions: boolean
+}
+
 /** One entry of `model_list`, checked: an upstream that answers for a model name. */
 export type DeploymentConfig = {
   /** Stable: `model_info.id`, or made of the entry's place and name. */
@@ -34,6 +50,9 @@ export type DeploymentConfig = {
   readonly provider: string
   /** What the upstream is asked for. */
   readonly upstreamModel: string
+  /** Whose published price counts, as LiteLLM names it: `model_info.base_model`, or the same. */
+  readonly pricedAs: { readonly provider: string; readonly model: string }
+  readonly dialect: Dialect
   /**
    * Without a trailing slash, up to and including `/v1` where the provider has one. Null: demo and
    * mock.

@@ -1,6 +1,8 @@
 import { type ConfigPrices, PRICE_KEYS, pricesFromConfig } from '../metering/prices.ts'
 import type { DeploymentConfig, UpstreamRules } from './config.ts'
 import { readHeaders } from './headers.ts'
+import { parseBaseModel } from './model-address.ts'
+import { COMPATIBLE } from './providers.ts'
 import type { Field, MapField, Reader } from './reader.ts'
 import { checkKeys } from './sections.ts'
 import { readUpstream } from './upstream.ts'
@@ -12,6 +14,8 @@ export const demoDeployment = ({ timeoutMs, rules }: Patience): DeploymentConfig
   modelName: 'demo',
   provider: 'demo',
   upstreamModel: 'demo',
+  pricedAs: { provider: 'demo', model: 'demo' },
+  dialect: COMPATIBLE,
   apiBase: null,
   apiKey: null,
   extraHeaders: {},
@@ -104,12 +108,16 @@ function readDeployment(
   const regionField = reader.field(info, 'region') ?? reader.field(params, 'region_name')
   const region = reader.text(regionField)
   const outputTokensMax = readOutputTokensMax(reader, info)
+  const baseModel = reader.text(
+    reader.field(info, 'base_model') ?? reader.field(params, 'base_model'),
+  )
   if (modelName === null || upstream === null) return null
   return {
     // A header of each answer carries the id, so it is kept to ASCII.
     id: id ?? `${encodeURI(modelName.toWellFormed())}#${count}`,
     modelName,
     ...upstream,
+    pricedAs: baseModel === null ? upstream.pricedAs : parseBaseModel(baseModel, upstream.provider),
     extraHeaders,
     mockResponse,
     price: prices?.price ?? null,

@@ -9,6 +9,7 @@ import {
   ROUTER_KEYS,
   TOP_LEVEL_KEYS,
 } from './keys.ts'
+import { PLACE_KEYS } from './providers.ts'
 import type { MapField, Reader } from './reader.ts'
 import { shownKey } from './yaml.ts'
 
@@ -62,6 +63,10 @@ export const SECTIONS = {
       'organization',
       'mock_response',
       'region_name',
+      'base_model',
+      'api_version',
+      'azure_ad_token',
+      ...PLACE_KEYS,
       ...PRICE_KEYS,
     ]),
     unused: new Set([...PARAM_KEYS, ...PRICE_PARAM_KEYS]),

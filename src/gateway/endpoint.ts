@@ -11,8 +11,8 @@ export type Endpoint = {
   readonly wire: Wire
   /** Members of the body with which a client caps the answer; none: nothing is written. */
   readonly caps: readonly string[]
-  /** The member that caps it for a client that sent none. */
-  readonly capFor: (provider: string) => string | null
+  /** The member that caps it for a client that sent none; a chat's is the upstream's to say. */
+  readonly capFor: (chatCap: string) => string | null
   /** What a call without a cap is capped at anyway, by the endpoint's own rule; null: nothing. */
   readonly capUnsaid: number | null
   /** How many answers of that length a call asks for. Throws `invalid_request`. */
@@ -32,8 +32,7 @@ const CHAT: Endpoint = {
   path: '/chat/completions',
   wire: CHAT_WIRE,
   caps: ['max_completion_tokens', 'max_tokens'],
-  // OpenAI's present name, and the one that all the others know.
-  capFor: (provider) => (provider === 'openai' ? 'max_completion_tokens' : 'max_tokens'),
+  capFor: (chatCap) => chatCap,
   capUnsaid: null,
   choices: (json) => choicesOf(json, 'n'),
   asksForUsage: true,

@@ -23,7 +23,10 @@ const ACCOUNTS = new RegExp(
  * An upstream's text for a client, without what names or opens the operator's account there: what
  * this deployment is asked with, however it is written in an address, and what looks like the like.
  */
-export function withoutAccount(text: string, { apiKey, extraHeaders }: Target): string {
+export function withoutAccount(
+  text: string,
+  { apiKey, extraHeaders }: Pick<Target, 'apiKey' | 'extraHeaders'>,
+): string {
   return [apiKey ?? '', ...Object.values(extraHeaders)]
     .filter((value) => value.length >= VALUE_LENGTH_MIN)
     .flatMap((value) => [value, encodeURIComponent(value.toWellFormed())])

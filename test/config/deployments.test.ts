@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { fromDollars } from '../../src/ledger/money.ts'
 import { load, withParams } from './loading.ts'
@@ -29,6 +30,8 @@ test('a deployment has all that its entry says', () => {
       modelName: 'gpt',
       provider: 'openai',
       upstreamModel: 'gpt-4o-mini',
+      pricedAs: { provider: 'openai', model: 'gpt-4o' },
+      dialect: AS_OPENAI,
       apiBase: 'https://eu.example.com/v1',
       apiKey: 'sk-1',
       extraHeaders: {
@@ -70,7 +73,6 @@ describe('provider/model', () => {
     ['meta-llama/Llama-3', [own], ['openai', 'meta-llama/Llama-3', 'http://localhost:8000/v1']],
     ['claude-x', [own], ['openai', 'claude-x', 'http://localhost:8000/v1']],
     ['hosted_vllm/Qwen/Qwen3', [own], ['hosted_vllm', 'Qwen/Qwen3', 'http://localhost:8000/v1']],
-    ['azure/my-gpt', [own], ['azure', 'my-gpt', 'http://localhost:8000/v1']],
     [
       'gemini/gemini-2.5-pro',
       [key],
@@ -151,8 +153,8 @@ test("a server of one's own may be named by LiteLLM's variable", () => {
 })
 
 test('a provider with a format of its own is asked in the format of OpenAI, with a warning', () => {
-  expect(warningsOf(['model: azure/m', 'api_base: https://x.y/openai/v1', 'api_key: k'])).toEqual([
-    "config.yaml:5: model_list[0].litellm_params.api_base is asked in OpenAI's wire format; azure's own is not supported yet",
+  expect(warningsOf(['model: replicate/m', 'api_base: https://x.y/v1', 'api_key: k'])).toEqual([
+    "config.yaml:5: model_list[0].litellm_params.api_base is asked in OpenAI's wire format; replicate's own is not supported yet",
   ])
 })
 

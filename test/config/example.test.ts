@@ -13,6 +13,9 @@ test('config.example.yaml loads as it stands, without a warning', () => {
   expect(deployments.map(({ modelName }) => modelName)).toEqual([
     'demo',
     'gpt-4o-mini',
+    'gpt-4o-azure',
+    'gpt-oss',
+    'gemini-vertex',
     'llama',
     'my-model',
     'mock',
@@ -29,7 +32,8 @@ test('config.example.yaml explains every setting that has an effect', () => {
 
 test('what config.example.yaml has as a comment loads too', () => {
   const uncommented = text.replaceAll(/^( *)# (?=( {2}- | {2,4})?\w+: ?(\S+|)$)/gm, '$1')
-  const env = { OPENAI_API_KEY: 'sk-test', TOLLGATE_MASTER_KEY: 'sk-master', CRM_WEBHOOK_SECRET }
+  const keys = { OPENAI_API_KEY: 'sk-test', AZURE_AD_TOKEN: 'ey-test', CRM_WEBHOOK_SECRET }
+  const env = { ...keys, TOLLGATE_MASTER_KEY: 'sk-master' }
   const config = load(uncommented, { env })
   // Of the two defaults for customers without a budget only one can count, and it says so.
   expect(config.warnings).toHaveLength(1)
