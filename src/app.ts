@@ -20,6 +20,7 @@ import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import type { Gauge } from './http/metrics.ts'
+import { passThroughRoutes } from './http/pass-through.ts'
 import { server } from './http/server.ts'
 import { toDollars } from './ledger/money.ts'
 import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
@@ -179,6 +180,8 @@ function routesTo(
     now,
   })
   const authorize = (request: Request) => requireCalls(authenticate(request), request)
+  const body = { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs }
+  const passage = { inFlight, mayTakeTime, body, newId }
   return server({
     authenticate,
     authorize,
@@ -189,13 +192,14 @@ function routesTo(
     heldWithKey: (hash) => accounts.heldWithKey(hash),
     now,
     version: VERSION,
-    calls: callRoutes({
-      handleCall: (call) => handleCall(call, gateway),
-      authorize,
-      inFlight,
-      mayTakeTime,
-      body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
-      newId,
+    calls: callRoutes({ handleCall: (call) => handleCall(call, gateway), authorize, ...passage }),
+    passThroughs: config.passThroughs,
+    passThroughRoutes: passThroughRoutes({
+      passThroughs: config.passThroughs,
+      authenticate,
+      customerHeaders: gateway.identifyRules.headers,
+      clientIdleMs: config.clientIdleMs,
+      ...passage,
     }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,

@@ -85,6 +85,26 @@ export type DeploymentConfig = {
   readonly line: number
 }
 
+/** A path whose requests are forwarded as they are, unmetered. */
+export type PassThrough = {
+  /** Begins with a slash, and ends without one. */
+  readonly path: string
+  /** Where it goes to, without a slash at the end. */
+  readonly target: string
+  /** Whether what is below the path goes to what is below the target. */
+  readonly includesBelow: boolean
+  /** In upper case. */
+  readonly methods: readonly string[]
+  /** Sent with each, in place of the client's own; names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether the client's other headers go along, and not only those that describe the body. */
+  readonly forwardsHeaders: boolean
+  /** Whether virtual keys may use it; else it is the master key's. */
+  readonly isForKeys: boolean
+  /** To the first byte of an answer, milliseconds. */
+  readonly timeoutMs: number
+}
+
 /** How budgets are enforced, where a budget does not say so itself. */
 export type BudgetRules = {
   readonly mode: BudgetMode
@@ -136,6 +156,7 @@ export type Config = {
   readonly masterKey: string | null
   /** In the order of the file; several may share a `modelName`. */
   readonly deployments: readonly DeploymentConfig[]
+  readonly passThroughs: readonly PassThrough[]
   /** Header whose value names the customer (`general_settings.user_header_name`), lower case. */
   readonly userHeaderName: string | null
   /** Headers mapped to the customer (`general_settings.user_header_mappings`), lower case. */

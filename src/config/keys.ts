@@ -104,7 +104,7 @@ export const GENERAL_KEYS = words(`
   maximum_spend_logs_cleanup_run_budget maximum_spend_logs_retention_interval
   maximum_spend_logs_retention_period mcp_internal_ip_ranges mcp_required_fields
   mcp_trusted_proxy_ranges mcp_xff_num_trusted_hops model_list_healthy_only moderation_model
-  oauth2_config_mappings otel pass_through_endpoints pass_through_request_timeout plugins
+  oauth2_config_mappings otel plugins
   provider_url_destination_allowed_hosts proxy_batch_polling_interval proxy_batch_write_at
   proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time
   proxy_config_reload_interval_seconds public_routes reject_clientside_metadata_tags
@@ -115,6 +115,10 @@ export const GENERAL_KEYS = words(`
   use_redis_transaction_buffer use_shared_health_check use_spend_logs_partitioning
   use_x_forwarded_for user_api_key_cache_ttl user_mcp_management_mode user_url_allowed_hosts
   user_url_validation
+`)
+
+export const PASS_THROUGH_KEYS = words(`
+  cost_per_request default_query_params guardrails id is_from_config merge_query_params
 `)
 
 export const LITELLM_KEYS = words(`

@@ -7,13 +7,14 @@ const LENGTH_MIN = 7
 const TOKEN_LENGTH_MIN = 16
 
 /** What of a config must be neither logged nor shown: each key, and addresses that have one. */
-export function secretsOf({ masterKey, webhooks, deployments }: Config): string[] {
+export function secretsOf({ masterKey, webhooks, deployments, passThroughs }: Config): string[] {
   const ofDeployments = deployments.flatMap(({ apiKey, extraHeaders }) => [
     apiKey,
     ...Object.values(extraHeaders),
   ])
   const ofReceivers = webhooks.flatMap(({ url, secrets }) => [...partsOf(url), ...secrets])
-  return [masterKey, ...ofReceivers, ...ofDeployments].filter(
+  const ofTargets = passThroughs.flatMap(({ headers }) => Object.values(headers).flatMap(wordsOf))
+  return [masterKey, ...ofReceivers, ...ofDeployments, ...ofTargets].filter(
     (value) => value !== null && value.length >= LENGTH_MIN,
   ) as string[]
 }
@@ -24,3 +25,6 @@ function partsOf(address: string): string[] {
   const tokens = pathname.split('/').filter((segment) => segment.length >= TOKEN_LENGTH_MIN)
   return [address, href, search, ...searchParams.values(), ...tokens]
 }
+
+/** A header's value, and what of it follows its scheme: `Bearer KEY`. */
+const wordsOf = (value: string): string[] => [value, ...value.split(' ').slice(1)]

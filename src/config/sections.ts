@@ -5,6 +5,7 @@ import {
   GENERAL_KEYS,
   LITELLM_KEYS,
   PARAM_KEYS,
+  PASS_THROUGH_KEYS,
   PRICE_PARAM_KEYS,
   ROUTER_KEYS,
   TOP_LEVEL_KEYS,
@@ -34,7 +35,7 @@ const UPSTREAM_RULE_KEYS = [
 
 /**
  * The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers,
- * `webhook` one of `webhooks`.
+ * `webhook` one of `webhooks`, `pass_through` one of `pass_through_endpoints`.
  */
 export const SECTIONS = {
   file: {
@@ -79,6 +80,8 @@ export const SECTIONS = {
       'user_header_mappings',
       'budget_exceeded_status',
       'database_url',
+      'pass_through_endpoints',
+      'pass_through_request_timeout',
     ]),
     unused: GENERAL_KEYS,
   },
@@ -123,6 +126,20 @@ export const SECTIONS = {
     unused: NONE,
   },
   webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
+  pass_through: {
+    used: new Set([
+      'path',
+      'target',
+      'headers',
+      'include_subpath',
+      'forward_headers',
+      'methods',
+      'auth',
+      'keys',
+      'timeout',
+    ]),
+    unused: PASS_THROUGH_KEYS,
+  },
   mapping: { used: new Set(['header_name', 'litellm_user_role']), unused: NONE },
 } as const satisfies Record<string, Section>
 

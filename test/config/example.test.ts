@@ -32,12 +32,14 @@ test('config.example.yaml explains every setting that has an effect', () => {
 
 test('what config.example.yaml has as a comment loads too', () => {
   const uncommented = text.replaceAll(/^( *)# (?=( {2}- | {2,4})?\w+: ?(\S+|)$)/gm, '$1')
-  const keys = { OPENAI_API_KEY: 'sk-test', AZURE_AD_TOKEN: 'ey-test', CRM_WEBHOOK_SECRET }
-  const env = { ...keys, TOLLGATE_MASTER_KEY: 'sk-master' }
+  const keys = { OPENAI_API_KEY: 'sk-test', AZURE_AD_TOKEN: 'ey-test', COHERE_API_KEY: 'co-test' }
+  const env = { ...keys, CRM_WEBHOOK_SECRET, TOLLGATE_MASTER_KEY: 'sk-master' }
   const config = load(uncommented, { env })
   // Of the two defaults for customers without a budget only one can count, and it says so.
-  expect(config.warnings).toHaveLength(1)
-  expect(config.warnings[0]).toContain('has no effect beside max_end_user_budget_id')
+  expect(config.warnings).toHaveLength(2)
+  expect(config.warnings.join('\n')).toContain('has no effect beside max_end_user_budget_id')
+  expect(config.warnings.join('\n')).toContain('goes to api.cohere.com unmetered')
+  expect(config.passThroughs.map(({ path }) => path)).toEqual(['/v1/rerank'])
   expect(config.budgets.defaultBudgetId).toBe('free')
   expect(config.masterKey).toBe('sk-master')
   expect(config.webhooks.map(({ name, url }) => [name, url])).toEqual([

@@ -59,6 +59,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     diskRefusal: () => null,
     ...fakeWebhooks().parts,
     calls: echo(),
+    passThroughs: [],
+    passThroughRoutes: new Elysia(),
     authorize: () => null,
     retrieve: () => Promise.resolve(Response.json({})),
     ...parts,
