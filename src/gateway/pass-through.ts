@@ -32,12 +32,19 @@ const HOP_BY_HOP = new Set([
 ])
 
 /** Where clients send our own keys, and what is about the way to us. */
-const OURS = new Set(['authorization', 'api-key', 'cookie', 'expect', 'host', 'x-api-key'])
+const OURS = new Set([
+  'accept-encoding',
+  'api-key',
+  'authorization',
+  'cookie',
+  'expect',
+  'host',
+  'x-api-key',
+])
 
 /** What a request cannot be understood without, sent along in any case. */
 const OF_REQUEST = new Set([
   'accept',
-  'accept-encoding',
   'accept-language',
   'content-encoding',
   'content-length',
@@ -83,9 +90,8 @@ export async function passThrough(passed: Passed): Promise<Response> {
 }
 
 /**
- * `duplex`: the body is sent while it comes. `decompress`: what is compressed stays so, as the
- * client asked for it (Bun's; Deno leaves alone what was asked for by hand). `timeout`: Bun's own
- * is five minutes.
+ * `duplex`: the body is sent while it comes. `decompress`: what is compressed although nobody asked
+ * for it stays so (Bun's; Deno does that by itself). `timeout`: Bun's own is five minutes.
  */
 const STREAMED = { duplex: 'half', decompress: false, timeout: false } as RequestInit
 

@@ -81,7 +81,12 @@ describe('who may', () => {
 
   test('no key that is bound or only reports, for nothing of it would be counted', async () => {
     const before = target.received.length
-    for (const more of [{ max_budget: 1 }, { models: ['demo'] }, { key_type: 'read_only' }]) {
+    for (const more of [
+      { max_budget: 1 },
+      { models: ['demo'] },
+      { customer_id: 'alice' },
+      { key_type: 'read_only' },
+    ]) {
       const headers = as(await virtualKey(more))
       expect((await server.ask('/files', { headers })).status).toBe(403)
     }
