@@ -15,6 +15,8 @@ export type KnownProvider = {
   readonly needsKey: boolean
   /** What an address is completed with, by its name there. */
   readonly places: Readonly<Record<string, Place>>
+  /** Models that it has, but not under this address; null: none are known. */
+  readonly elsewhere: RegExp | null
   readonly dialect: Dialect
 }
 
@@ -45,8 +47,8 @@ const OLDER_CAP: Dialect = { ...COMPATIBLE, takesCompletionCap: false }
 const AS_MISTRAL: Dialect = { ...OLDER_CAP, takesStreamOptions: false }
 
 const hosted = (apiBase: string, ...keyVariables: string[]): KnownProvider => {
-  const dialect = COMPATIBLE
-  return { apiBase, baseVariables: [], keyVariables, needsKey: true, places: {}, dialect }
+  const usual = { places: {}, elsewhere: null, dialect: COMPATIBLE }
+  return { apiBase, baseVariables: [], keyVariables, needsKey: true, ...usual }
 }
 
 /** `variable` is the beginning of LiteLLM's two names: `LM_STUDIO` of `LM_STUDIO_API_BASE`. */
@@ -57,6 +59,7 @@ const selfHosted = (apiBase: string | null, variable: string | null = null): Kno
     keyVariables: variable === null ? [] : [`${variable}_API_KEY`],
     needsKey: false,
     places: {},
+    elsewhere: null,
     dialect: COMPATIBLE,
   }
 }
@@ -74,10 +77,15 @@ const AWS_REGION: Place = {
   variables: ['AWS_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION'],
 }
 
-/** With a key of Bedrock's own, for nothing is signed here. */
-const bedrock = (apiBase: string): KnownProvider => {
-  return { ...hosted(apiBase, 'AWS_BEARER_TOKEN_BEDROCK'), places: { region: AWS_REGION } }
-}
+/**
+ * With a key of Bedrock's own, for nothing is signed here. Claude, Nova and Llama are served in
+ * formats of Bedrock's alone (https://tanstack.com/ai/latest/docs/adapters/bedrock).
+ */
+const bedrock = (apiBase: string): KnownProvider => ({
+  ...hosted(apiBase, 'AWS_BEARER_TOKEN_BEDROCK'),
+  places: { region: AWS_REGION },
+  elsewhere: /(^|\.)(anthropic|amazon|meta)\./,
+})
 
 /** Asked with an access token of Google's, which holds for an hour: nothing renews it here. */
 const VERTEX: KnownProvider = {
@@ -91,6 +99,7 @@ const VERTEX: KnownProvider = {
       variables: ['VERTEXAI_LOCATION'],
     },
   },
+  elsewhere: /^claude-/,
 }
 
 /** Their addresses are made in `azure.ts`, of what the config says. */

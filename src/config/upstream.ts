@@ -2,7 +2,7 @@ import { nearest } from '../errors.ts'
 import { azureAddress, foundryAddress } from './azure.ts'
 import type { DeploymentConfig, Dialect } from './config.ts'
 import { baseOf, isOfOpenAI, type ModelAddress, parseModel } from './model-address.ts'
-import { COMPATIBLE, type KnownProvider, PROVIDERS } from './providers.ts'
+import { COMPATIBLE, type KnownProvider, PLACE_KEYS, PROVIDERS } from './providers.ts'
 import { AN_ADDRESS, type Field, isAddress, type MapField, type Reader, shown } from './reader.ts'
 import { shownKey } from './yaml.ts'
 
@@ -26,6 +26,14 @@ export function readUpstream(reader: Reader, params: MapField, isMock: boolean):
   }
 
   const known = PROVIDERS.get(provider)
+  warnOfOthers(reader, params, { provider, known })
+  if (base === null && known?.elsewhere?.test(model.upstreamModel) === true) {
+    const what = `${provider} does not serve this model in OpenAI's wire format`
+    reader.report.warning(
+      modelField.setting.line,
+      `${modelField.name}: ${what}, the one spoken here`,
+    )
+  }
   const apiBase = address ?? knownBase(reader, params, modelField, { provider, known })
   if (apiBase === null) return null
   const bearer = isAzure && ownKey === null ? token : null
@@ -45,17 +53,30 @@ export function readUpstream(reader: Reader, params: MapField, isMock: boolean):
   const isForeign = base !== null && provider === 'openai' && !isOfOpenAI(model.upstreamModel)
   const dialect = isForeign ? COMPATIBLE : (known?.dialect ?? COMPATIBLE)
   if (!isAzure) return { ...model, apiBase: baseOf(apiBase, provider), apiKey, dialect }
-  const asked = {
-    deployment: model.upstreamModel,
-    version: version ?? azureVersion(reader),
-    dialect,
-  }
-  const azure = provider === 'azure_ai' ? foundryAddress : azureAddress
+  // Foundry's versions are not those of Azure OpenAI, which alone has a variable for its own.
+  const isFoundry = provider === 'azure_ai'
+  const usual = isFoundry ? null : (reader.environment('AZURE_API_VERSION')?.text ?? null)
+  const asked = { deployment: model.upstreamModel, version: version ?? usual, dialect }
+  const azure = isFoundry ? foundryAddress : azureAddress
   return withToken({ ...model, ...azure(apiBase, asked), apiKey }, bearer)
 }
 
-const azureVersion = (reader: Reader): string | null =>
-  reader.environment('AZURE_API_VERSION')?.text ?? null
+const AZURE_KEYS = ['api_version', 'azure_ad_token']
+
+/** What says where and how another provider is asked says nothing of this one. */
+function warnOfOthers(
+  reader: Reader,
+  params: MapField,
+  { provider, known }: { provider: string; known: KnownProvider | undefined },
+) {
+  const ofAzure = provider.startsWith('azure') ? AZURE_KEYS : []
+  const own = [...ofAzure, ...Object.values(known?.places ?? {}).flatMap((place) => place.params)]
+  for (const key of [...AZURE_KEYS, ...PLACE_KEYS]) {
+    const field = reader.field(params, key)
+    if (field === null || own.includes(key)) continue
+    reader.report.warning(field.setting.line, `${field.name} has no effect for ${provider}`)
+  }
+}
 
 /** A token of Entra's is no key, and goes where a bearer goes. */
 function withToken(upstream: Upstream, token: string | null): Upstream {

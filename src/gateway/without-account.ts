@@ -15,6 +15,8 @@ const ACCOUNTS = new RegExp(
     String.raw`\buser[-_][A-Za-z0-9]{16,}`,
     String.raw`\bprojects?/[\w.:-]+`,
     String.raw`\barn:aws[\w:/.*-]+`,
+    // Resources at Azure.
+    String.raw`\b[\w-]{1,63}\.(?:openai|cognitiveservices|services\.ai)\.azure\.com`,
   ].join('|'),
   'gi',
 )

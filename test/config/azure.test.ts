@@ -123,7 +123,9 @@ describe('azure_ai is asked', () => {
       'Bearer k',
     ],
   ])('at %s', (base, url, key) => {
-    expect(askOf(['model: azure_ai/grok-3', `api_base: ${base}`, 'api_key: k'])).toEqual([url, key])
+    const env = { AZURE_API_VERSION: '2024-10-21' }
+    const params = ['model: azure_ai/grok-3', `api_base: ${base}`, 'api_key: k']
+    expect(askOf(params, env)).toEqual([url, key])
   })
 })
 
@@ -148,5 +150,14 @@ test('what is missing is told with its remedy', () => {
   ])
   expect(load(withParams('model: azure/m', `api_base: ${resource}`)).warnings).toEqual([
     `${name}: azure needs a key; set api_key beside it, or AZURE_API_KEY in the environment`,
+  ])
+})
+
+test('what is for others only is a warning', () => {
+  const params = ['model: groq/m', 'api_key: k', 'api_version: "1"', 'aws_region_name: eu']
+  const name = 'model_list[0].litellm_params'
+  expect(load(withParams(...params)).warnings).toEqual([
+    `config.yaml:6: ${name}.api_version has no effect for groq`,
+    `config.yaml:7: ${name}.aws_region_name has no effect for groq`,
   ])
 })

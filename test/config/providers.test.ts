@@ -122,3 +122,18 @@ test('a model of an unknown server is capped by the name that all know, one of O
   expect(capOf('model: openai/meta-llama/Llama-3', own)).toBe('max_tokens')
   expect(capOf('model: groq/llama')).toBe('max_tokens')
 })
+
+test('a model that its provider serves in another format alone is a warning', () => {
+  const warnings = (model: string) =>
+    load(withParams(`model: ${model}`, 'api_key: k'), {
+      env: { AWS_REGION: 'us-west-2', VERTEXAI_PROJECT: 'p', VERTEXAI_LOCATION: 'global' },
+    }).warnings
+  const of = (provider: string) => [
+    `config.yaml:4: model_list[0].litellm_params.model: ${provider} does not serve this model in OpenAI's wire format, the one spoken here`,
+  ]
+  expect(warnings('bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0')).toEqual(of('bedrock'))
+  expect(warnings('bedrock/converse/amazon.nova-pro-v1:0')).toEqual(of('bedrock'))
+  expect(warnings('vertex_ai/claude-sonnet-4@20250514')).toEqual(of('vertex_ai'))
+  expect(warnings('bedrock/openai.gpt-oss-120b-1:0')).toEqual([])
+  expect(warnings('vertex_ai/gemini-2.5-flash')).toEqual([])
+})
