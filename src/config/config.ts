@@ -38,6 +38,8 @@ export type Dialect = {
   readonly takesCompletionCap: boolean
   /** Whether a stream may be asked for its usage; else what a client asked for is left out. */
   readonly takesStreamOptions: boolean
+  /** Other members of a body that it refuses, and that are left out. */
+  readonly drops: readonly string[]
 }
 
 /** One entry of `model_list`, checked: an upstream that answers for a model name. */

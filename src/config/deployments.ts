@@ -1,5 +1,6 @@
 import { type ConfigPrices, PRICE_KEYS, pricesFromConfig } from '../metering/prices.ts'
 import type { DeploymentConfig, UpstreamRules } from './config.ts'
+import { withDropped } from './dropped.ts'
 import { readHeaders } from './headers.ts'
 import { parseBaseModel } from './model-address.ts'
 import { COMPATIBLE } from './providers.ts'
@@ -100,6 +101,7 @@ function readDeployment(
   checkKeys(reader, params, 'litellm_params')
   const mockResponse = reader.text(reader.field(params, 'mock_response'))
   const upstream = readUpstream(reader, params, mockResponse !== null)
+  const dialect = withDropped(reader, params, upstream?.dialect ?? COMPATIBLE)
   const extraHeaders = readHeaders(reader, params)
   const timeoutMs = readSeconds(reader, reader.field(params, 'timeout'))
   const retries = readRetries(reader, params, ['num_retries', 'max_retries'])
@@ -117,6 +119,7 @@ function readDeployment(
     id: id ?? `${encodeURI(modelName.toWellFormed())}#${count}`,
     modelName,
     ...upstream,
+    dialect,
     pricedAs: baseModel === null ? upstream.pricedAs : parseBaseModel(baseModel, upstream.provider),
     extraHeaders,
     mockResponse,

@@ -18,7 +18,7 @@ export const TOP_LEVEL_KEYS = words(`
 export const ENTRY_KEYS = words('blocked rpm tpm')
 
 export const PARAM_KEYS = words(`
-  additional_drop_params adaptive_router_config adaptive_router_default_model
+  adaptive_router_config adaptive_router_default_model
   allow_client_keepalive_override allowed_model_region allowed_openai_params audio
   auto_router_config auto_router_config_path auto_router_default_model auto_router_embedding_model
   aws_access_key_id aws_batch_role_arn aws_bedrock_project_id aws_bedrock_runtime_endpoint

@@ -31,6 +31,7 @@ export const COMPATIBLE: Dialect = {
   chatCap: 'max_tokens',
   takesCompletionCap: true,
   takesStreamOptions: true,
+  drops: [],
 }
 
 /** As OpenAI itself, whose newer models refuse `max_tokens`. */
@@ -115,6 +116,13 @@ const azure = (
 })
 const AZURE = azure('AZURE', AS_OPENAI, 'AZURE_OPENAI_API_KEY')
 
+/** It refuses `stream_options`: https://github.com/continuedev/continue/issues/12936 */
+const DATABRICKS: KnownProvider = {
+  ...selfHosted(null, 'DATABRICKS'),
+  needsKey: true,
+  dialect: { ...COMPATIBLE, takesStreamOptions: false },
+}
+
 const COHERE = hosted('https://api.cohere.ai/compatibility/v1', 'COHERE_API_KEY', 'CO_API_KEY')
 
 /**
@@ -159,7 +167,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
       'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
       'DASHSCOPE_API_KEY',
     ),
-    databricks: { ...selfHosted(null, 'DATABRICKS'), needsKey: true },
+    databricks: DATABRICKS,
     deepinfra: hosted('https://api.deepinfra.com/v1/openai', 'DEEPINFRA_API_KEY'),
     deepseek: hosted('https://api.deepseek.com/v1', 'DEEPSEEK_API_KEY'),
     featherless_ai: hosted('https://api.featherless.ai/v1', 'FEATHERLESS_AI_API_KEY'),

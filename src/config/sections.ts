@@ -67,6 +67,7 @@ export const SECTIONS = {
       'base_model',
       'api_version',
       'azure_ad_token',
+      'additional_drop_params',
       ...PLACE_KEYS,
       ...PRICE_KEYS,
     ]),

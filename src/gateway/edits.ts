@@ -22,7 +22,9 @@ export function editsFor(
   if (json['model'] !== deployment.upstreamModel) {
     edits.set('model', JSON.stringify(deployment.upstreamModel))
   }
-  if ('litellm_metadata' in json) edits.set('litellm_metadata', null)
+  for (const name of ['litellm_metadata', ...dialect.drops]) {
+    if (name in json) edits.set(name, null)
+  }
   if (endpoint.asksForUsage && !dialect.takesStreamOptions) {
     if ('stream_options' in json) edits.set('stream_options', null)
   } else if (endpoint.asksForUsage && asked.stream && !asked.usage) {

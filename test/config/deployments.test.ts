@@ -208,3 +208,25 @@ describe('prices', () => {
     expect([price?.rates.input, price?.rates.output]).toEqual([fromDollars(1), fromDollars(3)])
   })
 })
+
+describe('additional_drop_params', () => {
+  const dialectOf = (...names: string[]) =>
+    deploymentOf(['model: openai/gpt-4o', 'api_key: k', `additional_drop_params: [${names}]`])
+      .dialect
+
+  test('are left out, those that a call is metered by in their own way', () => {
+    expect(dialectOf('logit_bias', 'stream_options', 'max_completion_tokens')).toEqual({
+      ...AS_OPENAI,
+      drops: ['logit_bias', 'stream_options'],
+      takesStreamOptions: false,
+      takesCompletionCap: false,
+      chatCap: 'max_tokens',
+    })
+  })
+
+  test('cannot be what a call is, nor what it may cost', () => {
+    for (const name of ['max_tokens', 'n', 'stream', 'messages', '"tools[*].strict"']) {
+      expect(() => dialectOf(name)).toThrow('additional_drop_params[0] must be')
+    }
+  })
+})

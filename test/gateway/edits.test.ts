@@ -20,6 +20,17 @@ function editsOf(provider: string, json: Json, cap: number | null = null) {
   return Object.fromEntries(edits)
 }
 
+test('what the config says is refused is left out, where it is there', () => {
+  const drops = ['logit_bias', 'seed']
+  const about = {
+    endpoint: ENDPOINTS.CHAT,
+    deployment: { ...deployment, dialect: { ...deployment.dialect, drops } },
+    asked: { stream: false, usage: false },
+    cap: null,
+  }
+  expect(Object.fromEntries(editsFor({ model: 'm', seed: 7 }, about))).toEqual({ seed: null })
+})
+
 describe('a stream', () => {
   test('is asked for its usage', () => {
     const stream_options = '{"include_usage":true}'
