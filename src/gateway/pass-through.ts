@@ -16,6 +16,8 @@ export type Passed = {
   readonly signal: AbortSignal
   /** How long the client may leave the answer unread, milliseconds. */
   readonly clientIdleMs: number
+  /** Called when there is no more to come of the answer. */
+  readonly ended: () => void
 }
 
 /** What is told of one connection alone: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
@@ -159,16 +161,24 @@ function answered(response: Response, passed: Passed, abort: AbortController): R
   }
   headers.set('x-content-type-options', 'nosniff')
   const { status } = response
-  if (response.body === null) return new Response(null, { status, headers })
+  if (response.body === null) {
+    passed.ended()
+    return new Response(null, { status, headers })
+  }
   const reader = response.body.getReader()
   const source = {
     async pull(client: Sink) {
-      const { done, value } = await reader.read()
-      if (done) client.close()
-      else client.enqueue(value)
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        passed.ended()
+        throw error
+      })
+      if (!done) return client.enqueue(value)
+      passed.ended()
+      client.close()
     },
     async cancel() {
-      abort.abort(new Error('the client has left'))
+      passed.ended()
+      abort.abort(new Error('The client has left.'))
     },
   }
   const body = new ReadableStream<Uint8Array>(untilUnread(source, passed.clientIdleMs))

@@ -5,7 +5,7 @@ import type { InFlight } from '../gateway/in-flight.ts'
 import { passThrough } from '../gateway/pass-through.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { requireCalls } from './access.ts'
-import { pathOf, queryOf } from './address.ts'
+import { queryOf, wholePathOf } from './address.ts'
 import type { Authenticate } from './auth.ts'
 import { type BodyLimits, streamBody } from './request-body.ts'
 
@@ -88,22 +88,24 @@ async function forward(
   const id = parts.newId()
   const { url, method, headers } = request
   parts.inFlight.arrive(id, 0)
+  const ended = () => parts.inFlight.leave(id)
   try {
     parts.mayTakeTime(request, true)
     const { body, broken } = streamBody(request, parts.body)
-    const response = await passThrough({
+    return await passThrough({
       endpoint,
-      below: pathOf(url).slice(endpoint.path.length),
+      below: wholePathOf(url).slice(endpoint.path.length),
       query: queryOf(url) === '' ? '' : `?${queryOf(url)}`,
       method,
       headers,
       body,
       signal: AbortSignal.any([request.signal, broken]),
       clientIdleMs: parts.clientIdleMs,
+      ended,
     })
-    return response
-  } finally {
-    parts.inFlight.leave(id)
+  } catch (error) {
+    ended()
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
+import type { Socket } from 'bun'
 import { rowsOf } from '../support/books.ts'
 import { eventually } from '../support/eventually.ts'
 import { Gate } from '../support/gate.ts'
@@ -60,6 +61,8 @@ describe('a request', () => {
   test('below the path goes below the target, only where the config says so', async () => {
     await server.ask('/files/a%20b/c?x=%2F')
     expect(target.last().path).toBe('/deep/files/a%20b/c?x=%2F')
+    await server.ask('/files/a/')
+    expect(target.last().path).toBe('/deep/files/a/')
     const before = target.received.length
     expect((await server.ask('/rerank/more')).status).toBe(404)
     expect(target.received.length).toBe(before)
@@ -126,6 +129,34 @@ describe('both ways it is streamed', () => {
     await eventually(() => expect(call.hungUp).toBe(true))
     target.answer = () => new Response('fine')
   })
+})
+
+test('an answer counts as a call in flight to its end, and is broken where the target breaks off', async () => {
+  const sockets: Socket[] = []
+  const breaking = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data(socket) {
+        sockets.push(socket)
+        socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nsome\r\n')
+      },
+    },
+  })
+  await using narrow = await startPassage(
+    (at) => [
+      `path: /breaks, target: "http://127.0.0.1:${breaking.port}"`,
+      `path: /fine, target: "${at}"`,
+    ],
+    ['max_calls_in_flight: 1'],
+  )
+  const reader = (await narrow.server.fetch('/breaks')).body!.getReader()
+  expect(Buffer.from((await reader.read()).value!).toString()).toBe('some')
+  expect((await narrow.server.ask('/fine')).status).toBe(503)
+  sockets[0]!.terminate()
+  await expect(reader.read()).rejects.toThrow()
+  await eventually(async () => expect((await narrow.server.ask('/fine')).status).toBe(200))
+  breaking.stop(true)
 })
 
 describe('an answer', () => {

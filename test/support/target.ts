@@ -12,7 +12,10 @@ export type Received = {
 }
 
 /** A server that requests are passed through to, and Tollgate in front of it. */
-export async function startPassage(entries: (at: string) => readonly string[]) {
+export async function startPassage(
+  entries: (at: string) => readonly string[],
+  settings: readonly string[] = [],
+) {
   const received: Received[] = []
   const target = {
     received,
@@ -55,7 +58,7 @@ ${entries(at)
   .join('')}
 tollgate_settings:
   max_body_mb: 1
-`,
+${settings.map((line) => `  ${line}\n`).join('')}`,
   })
   return {
     at,
