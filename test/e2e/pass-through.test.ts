@@ -53,7 +53,7 @@ describe('a request', () => {
     const { headers } = target.last()
     expect(headers.get('x-custom')).toBe('mine')
     expect(headers.get('x-team')).toBe('search')
-    for (const name of ['authorization', 'x-api-key', 'cookie', 'te']) {
+    for (const name of ['authorization', 'x-api-key', 'cookie', 'te', 'x-hop']) {
       expect(headers.has(name), name).toBe(false)
     }
   })
