@@ -14,6 +14,7 @@ import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
 import { recover } from './gateway/recover.ts'
+import { Router } from './gateway/router.ts'
 import { retrieve } from './gateway/stored.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
@@ -145,7 +146,8 @@ function gatewayOver(
     checkpoints: new Checkpoints({ write: store.openCalls.checkpoint, tokenizerFor }),
     isReachable,
     decoded,
-    open: store.openCalls.open,
+    router: new Router(deployments, config.routing),
+    openCalls: store.openCalls,
     begin: (call, stored) => store.begin(call, stored),
     responses: store.responses,
     clientIdleMs: config.clientIdleMs,
@@ -203,6 +205,7 @@ function routesTo(
     }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
+    cooledUntil: (id) => gateway.router.cooledUntil(id, now()),
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,

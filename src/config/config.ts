@@ -11,8 +11,11 @@ export type UpstreamRules = {
   readonly idleTimeoutMs: number | null
   /** For the whole of an answer, milliseconds. */
   readonly totalTimeoutMs: number
-  /** How often a call that failed before its first byte is sent again. */
-  readonly retriesMax: number
+  /**
+   * How often a call that failed before its first byte is sent again. Null: once to each other
+   * deployment of the model, at most twice.
+   */
+  readonly retriesMax: number | null
   /**
    * `abort`: the upstream is broken off when the client hangs up. `drain`: its answer is read to
    * the end, for upstreams that charge for all of it in any case.
@@ -81,6 +84,13 @@ export type DeploymentConfig = {
    * `model_info.max_output_tokens`, or `max_tokens` there: the largest answer; null: not stated.
    */
   readonly outputTokensMax: number | null
+  /** Its share of the calls beside others of its model; null: as `rpm` or `tpm` say, or 1. */
+  readonly weight: number | null
+  /** Calls and tokens that it takes in any minute; null: any number. */
+  readonly rpm: number | null
+  readonly tpm: number | null
+  /** Calls that it takes at once; null: any number. */
+  readonly parallelMax: number | null
   /** Passed on as it is by `/model/info`. */
   readonly modelInfo: Readonly<Record<string, unknown>>
   /** Line of the entry in the file, from 1. */
@@ -105,6 +115,23 @@ export type PassThrough = {
   readonly isForKeys: boolean
   /** To the first byte of an answer, milliseconds. */
   readonly timeoutMs: number
+}
+
+/** How a call is sent from one deployment, or one model, to another. */
+export type RoutingRules = {
+  readonly strategy: 'simple-shuffle' | 'least-busy' | 'latency-based-routing'
+  /** Failures of a deployment within a minute that are let pass. */
+  readonly allowedFails: number
+  /** How long one that has failed more often is left alone, milliseconds. */
+  readonly cooldownMs: number
+  /** By model: others to be asked, in turn, when it has failed. */
+  readonly fallbacks: ReadonlyMap<string, readonly string[]>
+  /** For models without fallbacks of their own. */
+  readonly defaultFallbacks: readonly string[]
+  /** When the prompt is too long for the model. */
+  readonly contextWindowFallbacks: ReadonlyMap<string, readonly string[]>
+  /** When its content filter refuses it. */
+  readonly contentPolicyFallbacks: ReadonlyMap<string, readonly string[]>
 }
 
 /** How budgets are enforced, where a budget does not say so itself. */
@@ -168,6 +195,7 @@ export type Config = {
   /** Who is told of events, each name once. */
   readonly webhooks: readonly WebhookConfig[]
   readonly budgets: BudgetRules
+  readonly routing: RoutingRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */

@@ -27,6 +27,10 @@ export const demoDeployment = ({ timeoutMs, rules }: Patience): DeploymentConfig
   rules,
   region: null,
   outputTokensMax: null,
+  weight: null,
+  rpm: null,
+  tpm: null,
+  parallelMax: null,
   modelInfo: {},
   line: 0,
 })
@@ -113,6 +117,7 @@ function readDeployment(
   const baseModel = reader.text(
     reader.field(info, 'base_model') ?? reader.field(params, 'base_model'),
   )
+  const shares = readShares(reader, params)
   if (modelName === null || upstream === null) return null
   return {
     // A header of each answer carries the id, so it is kept to ASCII.
@@ -129,8 +134,29 @@ function readDeployment(
     rules,
     region: region?.toLowerCase() ?? null,
     outputTokensMax,
+    ...shares,
     modelInfo,
     line: entry.setting.line,
+  }
+}
+
+/** How many of its model's calls it takes, in LiteLLM's words. */
+function readShares(reader: Reader, params: MapField) {
+  const whole = (key: string) =>
+    reader.number(reader.field(params, key), 'a whole number from 0 to 1000000000', {
+      min: 0,
+      max: 1e9,
+      isWhole: true,
+    })
+  const weight = reader.number(reader.field(params, 'weight'), 'a number from 0 to 1000000000', {
+    min: 0,
+    max: 1e9,
+  })
+  return {
+    weight,
+    rpm: whole('rpm'),
+    tpm: whole('tpm'),
+    parallelMax: whole('max_parallel_requests'),
   }
 }
 

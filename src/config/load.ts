@@ -6,6 +6,7 @@ import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
+import { checkFallbacks, readRouting } from './routing.ts'
 import { checkKeys } from './sections.ts'
 import {
   DEFAULT_UPSTREAM_RULES,
@@ -75,7 +76,9 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
       retries: ofRouter ?? ofAll ?? null,
     }),
   }
+  const routing = readRouting(reader, { router, litellm })
   const settings = {
+    routing,
     ...readListening(reader, flags, { general, tollgate }),
     ...readBounds(reader, tollgate),
     ...readGeneral(reader, general),
@@ -84,6 +87,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),
   }
+  checkFallbacks(reader, routing, settings.deployments)
   if (report.problems.length > 0) throw new ConfigError(report.problems)
   return { ...settings, warnings: report.warnings }
 }

@@ -33,6 +33,16 @@ const UPSTREAM_RULE_KEYS = [
   'drain_max_tokens',
 ]
 
+/** LiteLLM reads them in either place. */
+const ROUTING_KEYS = [
+  'allowed_fails',
+  'cooldown_time',
+  'fallbacks',
+  'default_fallbacks',
+  'context_window_fallbacks',
+  'content_policy_fallbacks',
+]
+
 /**
  * The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers,
  * `webhook` one of `webhooks`, `pass_through` one of `pass_through_endpoints`.
@@ -60,6 +70,10 @@ export const SECTIONS = {
       ...UPSTREAM_RULE_KEYS,
       'num_retries',
       'max_retries',
+      'weight',
+      'rpm',
+      'tpm',
+      'max_parallel_requests',
       'extra_headers',
       'organization',
       'mock_response',
@@ -91,12 +105,16 @@ export const SECTIONS = {
       'timezone',
       'request_timeout',
       'num_retries',
+      ...ROUTING_KEYS,
       'max_end_user_budget',
       'max_end_user_budget_id',
     ]),
     unused: LITELLM_KEYS,
   },
-  router_settings: { used: new Set(['num_retries']), unused: ROUTER_KEYS },
+  router_settings: {
+    used: new Set(['num_retries', 'routing_strategy', ...ROUTING_KEYS]),
+    unused: ROUTER_KEYS,
+  },
   tollgate_settings: {
     used: new Set([
       'host',

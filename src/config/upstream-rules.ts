@@ -5,14 +5,15 @@ const A_DAY_SECONDS = 86_400
 const POLICIES = ['abort', 'drain'] as const
 
 /**
- * What holds where nothing is said. No retries: the official clients repeat a failed call twice by
- * themselves, and two layers that both do so send nine calls to an upstream that is down.
+ * What holds where nothing is said. No retries of a lone deployment: the official clients repeat a
+ * failed call twice by themselves, and two layers that both do so send nine calls to an upstream
+ * that is down.
  */
 export const DEFAULT_UPSTREAM_RULES: UpstreamRules = {
   connectTimeoutMs: 10_000,
   idleTimeoutMs: null,
   totalTimeoutMs: 3_600_000,
-  retriesMax: 0,
+  retriesMax: null,
   onDisconnect: 'abort',
   drainTimeoutMs: 120_000,
   drainTokensMax: 32_000,

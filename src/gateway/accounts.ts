@@ -5,7 +5,7 @@ import { type Nanos, plus, ZERO } from '../ledger/money.ts'
 import { type Period, WHOLE_LIFE } from '../ledger/period.ts'
 import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
-import { heldOn, settleOn } from './live-account.ts'
+import { heldOn, settleOn, withdraw } from './live-account.ts'
 import {
   type LiveCustomer,
   type LiveKey,
@@ -165,6 +165,21 @@ export class Accounts {
       after: customer === null ? null : this.#after(customer, row),
       key: key === null ? null : settledKey(key),
     }
+  }
+
+  /** Gives back what is held for a call that is not sent after all, as if it had never come. */
+  release(reservation: Reservation) {
+    const { holds, worstCase } = reservation
+    for (const hold of holds) {
+      settleOn(hold.on, { held: heldOn(hold, worstCase), charge: ZERO })
+      withdraw(hold)
+    }
+    for (const owner of ownersOf(reservation)) {
+      owner.reservations.delete(reservation)
+      owner.unwritten--
+    }
+    this.#held.count--
+    this.#held.money = (this.#held.money - worstCase) as Nanos
   }
 
   /**

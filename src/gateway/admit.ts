@@ -36,6 +36,8 @@ export type Applicant = Demanding & {
   readonly customerId: string | null
   /** Null: it came with the master key. */
   readonly key: VirtualKey | null
+  /** As the client asked for it: whose own limits count, whoever answers. */
+  readonly model: string
   readonly deployment: Deployment
 }
 
@@ -55,7 +57,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
   if (call.customerId === null && call.key === null) return { reservation: null, cap: null }
   const { demand, prompt } = demandOf(call, call.deployment)
-  const model = call.deployment.modelName
+  const { model } = call
 
   const attempt = (exact: Demand | null): { owners: LiveOwner[]; reserved: Reserved } => {
     const now = gate.now()

@@ -30,8 +30,8 @@ export type Answer = {
   readonly settle: (ending: Ending, kept?: (charge: Settlement) => Kept) => Promise<Settlement>
   /** Goes on with an answer that its upstream is still making, when that is on disk. */
   readonly goOn: (answerId: string) => Promise<void>
-  /** Headers that tell the customer's limits by the minute. */
-  readonly limits: Readonly<Record<string, string>>
+  /** Further headers: the customer's limits by the minute, and how often it was tried. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** What a repeat of a call with an `Idempotency-Key` is to be answered. */
@@ -98,10 +98,10 @@ function readAnswer(bytes: ArrayBuffer, { wire, deployment }: Answer): Json {
   throw new TypeError('not an answer of this endpoint')
 }
 
-export function headersOf({ call, response, deployment, limits }: Answer): Record<string, string> {
+export function headersOf({ call, response, deployment, headers }: Answer): Record<string, string> {
   return {
     ...answerHeaders(response),
-    ...limits,
+    ...headers,
     'x-tollgate-call-id': call.id,
     'x-litellm-call-id': call.id,
     'x-tollgate-model-id': deployment.id,

@@ -4,16 +4,14 @@ import type { KeptAnswer, OpenCall, Remembered, Repeat } from '../ledger/open-ca
 import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import { logError } from '../log.ts'
-import { type Admission, admit } from './admit.ts'
+import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
+import { type Answered, Attempts } from './attempts.ts'
 import { goOnWith, storedAnswer } from './background.ts'
-import { editBody } from './body.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
-import { editsFor } from './edits.ts'
 import type { Endpoint } from './endpoint.ts'
-import { forward } from './forward.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
 import type { IdentifyRules } from './identify.ts'
@@ -21,6 +19,7 @@ import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
 import { readCall } from './read-call.ts'
+import type { Router } from './router.ts'
 import {
   LEFT_BEFORE,
   LEFT_WAITING,
@@ -32,7 +31,7 @@ import {
 } from './settle.ts'
 import type { StoredStore } from './stored.ts'
 import { streamAnswer } from './stream.ts'
-import { type IsReachable, Watch } from './watch.ts'
+import type { IsReachable } from './watch.ts'
 
 /** One metered request, as it came. */
 export type Call = {
@@ -57,8 +56,12 @@ export type Gateway = Admission & {
   readonly isReachable: IsReachable
   /** Undoes a compression of an upstream's answer that was not asked for. */
   readonly decoded: (response: Response) => Response
-  /** Writes down that a call was admitted, for the case that the process dies. */
-  readonly open: (call: OpenCall) => void
+  readonly router: Router
+  /** Writes down that a call was admitted, or is elsewhere, for the case that the process dies. */
+  readonly openCalls: {
+    open(call: OpenCall): void
+    move(call: OpenCall): void
+  }
   /** How long a client may leave a stream unread. */
   readonly clientIdleMs: number
   /** Resolves when the charge is on disk, with its events and what is remembered of its answer. */
@@ -82,7 +85,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const startedAt = gateway.now()
   const { endpoint } = call
   const asked = readCall(call, gateway, startedAt)
-  const { text, json, streaming, customerId, model, deployment, previous } = asked
+  const { json, streaming, customerId, model } = asked
   const repeat = gateway.idempotency.begin({
     ...call,
     path: endpoint.path,
@@ -91,88 +94,101 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     now: startedAt,
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const context = previous?.context ?? 0
-  const demanding = { endpoint, json, text, bodyBytes: call.body.length, context }
-  const applicant = { ...demanding, customerId, key: call.key, deployment }
-  const { reservation, cap } = await admit(applicant, gateway).catch((refusal: unknown) => {
+  const attempts = await Attempts.begin(call, asked, gateway).catch((refusal: unknown) => {
     gateway.idempotency.end(repeat)
     throw refusal
   })
 
-  const customer = reservation?.customer?.self ?? null
-  const keyId = reservation?.key?.self.id ?? null
-  const about = { customer, keyId, model, deployment, json, startedAt }
-  const metered: MeteredCall = { id: call.id, endpoint, ...about }
-  const open = openCallOf(metered, repeat)
-  gateway.open(open)
+  const { customer, key } = attempts.stop.reservation ?? { customer: null, key: null }
+  const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
+  const identity = { id: call.id, endpoint, ...whose, model, json, startedAt }
+  const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
   const abort = new AbortController()
-  const watch = new Watch(deployment, abort, gateway.isReachable)
-  const departure = departureOf({ deployment, abort, isKept: repeat !== null && !streaming.stream })
-  const { decoded } = gateway
-  const line = { deployment, abort, watch, decoded, isAsked: false }
-  const settle = settleOnce({ metered, reservation, repeat, departure }, gateway)
+  const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
+  const departure = new Departure(abort, rulesNow())
+  const settle = settleOnce({ attempts, metered, repeat, departure }, gateway)
+  gateway.openCalls.open(openCallOf(metered(), repeat))
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
   gateway.inFlight.add(call.id, { abort, departure })
 
-  let response: Response
+  let isAsked = false
+  let answered: Answered
   try {
     if (departure.hasLeft) throw call.signal.reason
-    const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap })
-    const body = edits.size === 0 ? call.body : editBody(text, asked.members, edits)
-    const { id: callId, headers } = call
-    response = await forward({ callId, endpoint, headers, body, json, now: startedAt }, line)
+    answered = await attempts.answer(abort, {
+      asking: (isNow) => {
+        isAsked = isNow
+      },
+      moved: () => {
+        departure.follow(rulesNow())
+        gateway.openCalls.move(openCallOf(metered(), repeat))
+      },
+    })
   } catch (error) {
-    watch.stop()
-    const left = line.isAsked ? LEFT_WAITING : LEFT_BEFORE
+    const left = isAsked ? LEFT_WAITING : LEFT_BEFORE
     await settle(departure.hasLeft ? left : NOTHING_CAME)
     throw error
   }
+  const { response, line } = answered
+  const { reservation } = attempts.stop
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
+  const headers = { ...limits, ...attemptHeaders(attempts) }
   const { wire } = endpoint
-  const goOn = goOnWith({ open, line, departure, settle }, gateway)
-  const answer = { call: metered, response, wire, ...line, departure, settle, goOn, limits }
+  const goOn = goOnWith({ open: openCallOf(metered(), repeat), line, departure, settle }, gateway)
+  const answer = { call: metered(), response, wire, ...line, departure, settle, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   if (!isStream || wire.stream === null) return jsonAnswer(answer)
   return streamAnswer(answer, wire.stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
-    guard: guardOf(reservation, deployment, gateway),
+    guard: guardOf(reservation, attempts.deployment, gateway),
     checkpoints: gateway.checkpoints,
   })
 }
 
 /**
- * A call whose answer is kept for its repeat is carried to its end whatever the deployment's rule:
- * a client with an `Idempotency-Key` that loses its connection comes back for the answer.
+ * What becomes of the call when its client leaves. One whose answer is kept for its repeat is
+ * carried to its end whatever the deployment's rule: a client with an `Idempotency-Key` that loses
+ * its connection comes back for the answer.
  */
-function departureOf(about: {
-  readonly deployment: Deployment
-  readonly abort: AbortController
-  readonly isKept: boolean
-}): Departure {
-  const { rules } = about.deployment
-  return new Departure(about.abort, about.isKept ? { ...rules, onDisconnect: 'drain' } : rules)
+function rulesOf({ rules }: Deployment, isKept: boolean): Deployment['rules'] {
+  return isKept ? { ...rules, onDisconnect: 'drain' } : rules
+}
+
+/** Under LiteLLM's names and ours; none for a call that was answered at once. */
+function attemptHeaders({ retries, fallbacks }: Attempts): Record<string, string> {
+  if (retries + fallbacks === 0) return {}
+  return {
+    'x-tollgate-attempted-retries': String(retries),
+    'x-litellm-attempted-retries': String(retries),
+    'x-tollgate-attempted-fallbacks': String(fallbacks),
+    'x-litellm-attempted-fallbacks': String(fallbacks),
+  }
 }
 
 /** Settles a call the first time it is asked to; afterwards answers the same promise. */
 function settleOnce(
   about: {
-    readonly metered: MeteredCall
-    readonly reservation: Reservation | null
+    readonly attempts: Attempts
+    /** The call as it is where it is now. */
+    readonly metered: () => MeteredCall
     readonly repeat: Repeat | null
     readonly departure: Departure
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { metered, reservation, repeat, departure } = about
+  const { attempts, repeat, departure } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
+    const metered = about.metered()
+    const { reservation, turn } = attempts.stop
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${metered.id} could not be metered and is charged nothing`, error)
       return unmeteredRow(metered, gateway.now())
     })
+    gateway.router.done(turn, tokens)
     const settlement = gateway.accounts.settle(reservation, row, tokens)
     const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
     const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
@@ -181,7 +197,7 @@ function settleOnce(
     return settlement
   }
   const ended = () => {
-    gateway.inFlight.remove(metered.id)
+    gateway.inFlight.remove(about.metered().id)
     gateway.idempotency.end(repeat)
     departure.settled()
   }

@@ -14,7 +14,7 @@ type Rules = Pick<UpstreamRules, 'onDisconnect' | 'drainTimeoutMs'>
  */
 export class Departure {
   readonly #abort: AbortController
-  readonly #rules: Rules
+  #rules: Rules
   #hasLeft = false
   #isSettled = false
   #isDetached = false
@@ -48,6 +48,11 @@ export class Departure {
   whenLeft(heard: () => void) {
     this.#heard = heard
     if (this.#hasLeft) heard()
+  }
+
+  /** The call goes to another upstream, with rules of its own. */
+  follow(rules: Rules) {
+    this.#rules = rules
   }
 
   /** The client has what it came for, and the call goes on without it. */

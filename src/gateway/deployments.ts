@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import type { DeploymentConfig } from '../config/config.ts'
-import { nearest, Refusal } from '../errors.ts'
 import type { Price, Service } from '../metering/price.ts'
 
 /** An upstream endpoint for a model name, with what its tokens cost; null: nobody knows. */
@@ -32,10 +31,10 @@ export const snapshotsOf = ({ priceSnapshot, serviceSnapshots }: Deployment): st
 const longestAnswer = ({ mockResponse, outputTokensMax }: DeploymentConfig): number | null =>
   mockResponse === null ? outputTokensMax : Math.max(1, Buffer.byteLength(mockResponse))
 
-/** Which upstreams there are, and whose turn it is. */
+/** Which upstreams there are. */
 export class Deployments {
   readonly all: readonly Deployment[]
-  readonly #byModel = new Map<string, { readonly choices: Deployment[]; next: number }>()
+  readonly #byModel: ReadonlyMap<string, readonly Deployment[]>
 
   /** `known` is asked for what the config does not say of a model. */
   constructor(
@@ -58,11 +57,7 @@ export class Deployments {
         outputTokensMax: longestAnswer(config) ?? known.outputTokensMax(provider, model),
       }
     })
-    for (const deployment of this.all) {
-      const turn = this.#byModel.get(deployment.modelName) ?? { choices: [], next: 0 }
-      turn.choices.push(deployment)
-      this.#byModel.set(deployment.modelName, turn)
-    }
+    this.#byModel = Map.groupBy(this.all, ({ modelName }) => modelName)
   }
 
   /** The names that clients may ask for, in the config's order. */
@@ -70,45 +65,13 @@ export class Deployments {
     return [...this.#byModel.keys()]
   }
 
+  /** Those of a model, in the config's order; none: it is not served. */
+  of(model: string): readonly Deployment[] {
+    return this.#byModel.get(model) ?? []
+  }
+
   /** Null: the config no longer has it. */
   byId(id: string): Deployment | null {
     return this.all.find((deployment) => deployment.id === id) ?? null
   }
-
-  /**
-   * The deployment whose turn it is, of those in the region if one is asked for. Throws
-   * `model_not_found`, naming the nearest of the served models that the caller may see, and
-   * `model_not_allowed` when none is there.
-   */
-  choose(
-    model: string,
-    region: string | null,
-    isListed: (model: string) => boolean = () => true,
-  ): Deployment {
-    const turn = this.#byModel.get(model)
-    if (turn === undefined) {
-      const listed = this.models().filter(isListed)
-      const near = nearest(model, listed)
-      const hint = near === null ? served(listed) : `Did you mean \`${near}\`?`
-      throw new Refusal('model_not_found', `The model \`${model}\` is not served here. ${hint}`, {
-        param: 'model',
-      })
-    }
-    for (let tried = 0; tried < turn.choices.length; tried++) {
-      const deployment = turn.choices[turn.next]!
-      turn.next = (turn.next + 1) % turn.choices.length
-      if (region === null || deployment.region === region.toLowerCase()) return deployment
-    }
-    throw new Refusal(
-      'model_not_allowed',
-      `The customer's calls must stay in the region \`${region}\`, and no deployment of ` +
-        `\`${model}\` states it (\`model_info.region\` in the config).`,
-      { param: 'model' },
-    )
-  }
-}
-
-function served(names: readonly string[]): string {
-  const shown = names.slice(0, 10).map((name) => `\`${name}\``)
-  return `Served: ${shown.join(', ')}${names.length > shown.length ? ', …' : ''}.`
 }

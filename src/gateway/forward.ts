@@ -2,9 +2,9 @@ import { Refusal } from '../errors.ts'
 import { simulate } from '../providers/demo.ts'
 import { openaiRequest } from '../providers/openai.ts'
 import type { Deployment } from './deployments.ts'
-import { ENDPOINTS, type Endpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import { readAtMost } from './read.ts'
-import { connectionFailed, refusalOf } from './upstream-errors.ts'
+import { connectionFailed, refusalOf, type Why, whyOf } from './upstream-errors.ts'
 import type { Watch } from './watch.ts'
 
 /** What is sent upstream for a call. */
@@ -27,24 +27,16 @@ export type Line = {
   readonly watch: Watch
   /** Undoes a compression that was not asked for. */
   readonly decoded: (response: Response) => Response
-  /** Whether the upstream has the call, and has not said that it did nothing. */
-  isAsked: boolean
 }
 
 /** Most of an upstream's error that is looked at, bytes. */
 const ERROR_BYTES_MAX = 64 * 1024
-
-/** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
-const RETRY_AFTER_MS_MAX = 5_000
 
 /**
  * A connection that breaks so soon, milliseconds, was most likely one kept from an earlier call
  * that the upstream had closed meanwhile: the call is then sent once more, whatever the rules say.
  */
 const STALE_MS = 100
-
-const BACKOFF_MS = 250
-const BACKOFF_MS_MAX = 4_000
 
 /**
  * Statuses with which an upstream says that it did nothing and may be asked again: those for which
@@ -53,53 +45,46 @@ const BACKOFF_MS_MAX = 4_000
 const PASSING = new Set([429, 500, 502, 503, 504, 529])
 
 /**
- * Asks the deployment, and answers its successful response; asks again, as often as its rules say,
- * when it could not be reached or said that it did nothing. Throws `upstream_failed` or
- * `upstream_timed_out` when it cannot be reached, refuses, or sends no first byte in time; the
- * signal's own reason when it aborts. A time-out is never asked again: the first call may go on.
+ * Asks the deployment once, and once more if it met the end of an old connection. What came of it
+ * is answered, whatever it is; only when the call is broken off is the signal's own reason thrown.
  */
-export async function forward(ask: Ask, line: Line): Promise<Response> {
-  const { deployment, abort, watch } = line
-  line.isAsked = true
+export async function forward(ask: Ask, line: Line): Promise<Tried> {
+  const { deployment, watch } = line
   if (deployment.provider === 'demo' || deployment.mockResponse !== null) {
-    return simulated(ask, deployment)
+    return { response: simulated(ask, deployment) }
   }
-  for (let retries = 0; ; retries++) {
-    const tried = await send(ask, line)
-    if ('response' in tried) {
-      watch.seen()
-      return tried.response
-    }
-    line.isAsked = false
-    const pauseMs = retries < deployment.rules.retriesMax ? pauseBefore(tried, retries) : null
-    if (pauseMs === null) throw tried.refusal
-    await pause(pauseMs, abort.signal)
-    watch.askedAgain()
-    line.isAsked = true
-  }
+  const tried = await send(ask, line)
+  if ('response' in tried) watch.seen()
+  return tried
 }
 
 function simulated(ask: Ask, { upstreamModel: model, mockResponse: text }: Deployment): Response {
-  if (ask.endpoint !== ENDPOINTS.CHAT) {
-    const message = `\`${model}\` is simulated here, and answers /chat/completions alone.`
-    throw new Refusal('invalid_request', message, { param: 'model' })
-  }
-  const { callId: id, now } = ask
+  const { callId: id, now, endpoint } = ask
+  const { path } = endpoint
   // What goes upstream, like any other's: with the cap and the usage that we ask for.
   const json = typeof ask.body === 'string' ? (JSON.parse(ask.body) as Ask['json']) : ask.json
-  return simulate({ json, model, text, id, now })
+  const response = simulate({ path, json, model, text, id, now })
+  if (response !== null) return response
+  const message = `\`${model}\` is simulated here, and has no answer for ${path}.`
+  throw new Refusal('invalid_request', message, { param: 'model' })
 }
 
 /** What came of one try. */
-type Tried =
-  | { readonly response: Response }
-  | {
-      readonly refusal: Refusal
-      readonly mayRetry: boolean
-      readonly retryAfterMs: number | null
-      /** It was not the upstream that refused, but the connection that failed. */
-      readonly isBroken: boolean
-    }
+export type Tried = { readonly response: Response } | Failure
+
+/** A try that nothing came of. */
+export type Failure = {
+  readonly refusal: Refusal
+  /** Whether the upstream has surely done nothing, and may be asked again. */
+  readonly mayRetry: boolean
+  /** What it asks to wait, milliseconds; null: nothing that can be read. */
+  readonly retryAfterMs: number | null
+  /** It was not the upstream that refused, but the connection that failed. */
+  readonly isBroken: boolean
+  /** HTTP status of its refusal; null: it gave none. */
+  readonly status: number | null
+  readonly why: Why
+}
 
 /** Sends a call, and once more if it met the end of an old connection. */
 async function send(ask: Ask, line: Line): Promise<Tried> {
@@ -126,16 +111,20 @@ async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise
     )
     if (response.ok) return { response }
     const text = new TextDecoder().decode((await readAtMost(response, ERROR_BYTES_MAX)).bytes)
+    const { status, headers: answered } = response
     return {
       refusal: refusalOf(response, text, deployment),
-      mayRetry: PASSING.has(response.status) && response.headers.get('x-should-retry') !== 'false',
-      retryAfterMs: retryAfterMs(response.headers),
+      mayRetry: PASSING.has(status) && answered.get('x-should-retry') !== 'false',
+      retryAfterMs: retryAfterMs(answered),
       isBroken: false,
+      status,
+      why: whyOf(text),
     }
   } catch (cause) {
     if (abort.signal.aborted) throw abort.signal.reason
     const refusal = connectionFailed(deployment, cause)
-    return { refusal, mayRetry: true, retryAfterMs: null, isBroken: true }
+    const nothing = { retryAfterMs: null, status: null, why: 'failed' } as const
+    return { refusal, mayRetry: true, isBroken: true, ...nothing }
   }
 }
 
@@ -143,28 +132,6 @@ async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise
 function retryAfterMs(headers: Headers): number | null {
   const seconds = Number.parseFloat(headers.get('retry-after') ?? '')
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : null
-}
-
-/** Null: not again. Otherwise what the upstream asks for, or a growing time with half of chance. */
-function pauseBefore(tried: Exclude<Tried, { response: Response }>, retries: number) {
-  if (!tried.mayRetry) return null
-  if (tried.retryAfterMs !== null) {
-    return tried.retryAfterMs <= RETRY_AFTER_MS_MAX ? tried.retryAfterMs : null
-  }
-  const most = Math.min(BACKOFF_MS * 2 ** retries, BACKOFF_MS_MAX)
-  return most * (1 - Math.random() / 2)
-}
-
-/** Rejects with the signal's reason when it aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  const broken = () => {
-    clearTimeout(timer)
-    reject(signal.reason)
-  }
-  signal.addEventListener('abort', broken, { once: true })
-  return promise.finally(() => signal.removeEventListener('abort', broken))
 }
 
 /**

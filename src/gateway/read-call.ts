@@ -3,23 +3,25 @@ import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Json } from '../metering/wire.ts'
 import { type CallBody, type Member, membersOf, parseBody, refuseDuplicates } from './body.ts'
 import type { Call, Gateway } from './call.ts'
-import type { Deployment } from './deployments.ts'
 import { identify } from './identify.ts'
 import { mayCall } from './key-access.ts'
-import { keeperOf, previousOf } from './stored.ts'
+import { previousOf } from './stored.ts'
 
-/** What a call asks, of whom, and for whom. */
+/** What a call asks, and for whom. */
 export type Asked = CallBody & {
   readonly members: readonly Member[]
   readonly streaming: Streaming
   readonly customerId: string | null
   readonly model: string
-  readonly deployment: Deployment
+  /** Where it has to stay; null: anywhere. */
+  readonly region: string | null
+  /** Whether the caller may see a model. */
+  readonly isListed: (model: string) => boolean
   /** The answer that it goes on from; null: none. */
   readonly previous: StoredResponse | null
 }
 
-/** Reads a call, and chooses its deployment. Throws the refusal of the first wrong thing. */
+/** Reads a call. Throws the refusal of the first thing that is wrong. */
 export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const { endpoint, key } = call
   const { text, json } = parseBody(call.body)
@@ -35,9 +37,7 @@ export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const model = modelOf(json, defaultModel)
   const by = { key, tab: known?.self.tab ?? null, now }
   const previous = endpoint.keepsAnswers ? previousOf(json, by, gateway.responses) : null
-  const chosen = gateway.deployments.choose(model, region, isListed)
-  const deployment = previous === null ? chosen : keeperOf(previous, chosen, gateway.deployments)
-  return { text, json, members, streaming, customerId, model, deployment, previous }
+  return { text, json, members, streaming, customerId, model, region, isListed, previous }
 }
 
 /** The model that the call names, or else the customer's own default. */

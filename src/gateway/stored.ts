@@ -40,29 +40,21 @@ export function previousOf(
 }
 
 /**
- * The deployment that a call which goes on from a response is sent to: only the account that keeps
- * it has it. Throws `invalid_request` when that is none of the model's.
+ * Whether a deployment can go on from a response: only the account that keeps it has it. Every one
+ * can when there is none.
  */
-export function keeperOf(
-  previous: StoredResponse,
-  chosen: Deployment,
-  deployments: Deployments,
-): Deployment {
-  const keeper = deployments.byId(previous.deployment)
-  const found = deployments.all.find(
-    ({ modelName, region, apiBase, apiKey }) =>
-      modelName === chosen.modelName &&
-      region === chosen.region &&
-      apiBase === keeper?.apiBase &&
-      apiKey === keeper.apiKey,
-  )
-  if (found !== undefined) return found
-  throw new Refusal(
+export function canGoOnFrom(previous: StoredResponse | null, deployments: Deployments) {
+  const keeper = previous === null ? null : deployments.byId(previous.deployment)
+  return ({ apiBase, apiKey }: Deployment): boolean =>
+    previous === null || (apiBase === keeper?.apiBase && apiKey === keeper.apiKey)
+}
+
+export const keptElsewhere = (model: string): Refusal =>
+  new Refusal(
     'invalid_request',
-    `The previous response is kept by another upstream than those of \`${chosen.modelName}\`.`,
+    `The previous response is kept by another upstream than those of \`${model}\`.`,
     { param: 'previous_response_id' },
   )
-}
 
 /** What may be asked of a response that is kept. */
 export type Retrieval = {

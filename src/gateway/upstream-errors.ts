@@ -29,6 +29,22 @@ export function refusalInside(json: unknown, deployment: Deployment): Refusal {
   })
 }
 
+/** Why an upstream refused, as far as it decides who is asked next. */
+export type Why = 'context window' | 'content policy' | 'failed'
+
+/** In the words of OpenAI, Azure, Anthropic, vLLM, llama.cpp and others, in code or sentence. */
+const CONTEXT_WINDOW = new RegExp(
+  'context_length_exceeded|maximum context length|context window|prompt is too long|' +
+    'exceeds? the (available )?context',
+  'i',
+)
+const CONTENT_POLICY = /content_filter|content_policy_violation|ResponsibleAIPolicyViolation/i
+
+export function whyOf(text: string): Why {
+  if (CONTEXT_WINDOW.test(text)) return 'context window'
+  return CONTENT_POLICY.test(text) ? 'content policy' : 'failed'
+}
+
 /** No connection, or one that broke before the answer began. */
 export const connectionFailed = ({ modelName }: Deployment, cause: unknown): Refusal =>
   new Refusal('upstream_failed', `The upstream of \`${modelName}\` cannot be reached.`, { cause })

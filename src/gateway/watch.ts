@@ -16,7 +16,7 @@ export class Watch {
   readonly #abort: AbortController
   readonly #isReachable: IsReachable
   readonly #endsAt: number
-  #askedAt: number
+  readonly #askedAt: number
   #seenAt: number
   #connectCheckAt: number
   #isAnswered = false
@@ -24,23 +24,21 @@ export class Watch {
   #isWaitedFor = true
   #timer: ReturnType<typeof setTimeout>
 
-  constructor(deployment: Deployment, abort: AbortController, isReachable: IsReachable) {
+  /** `startedAt` is when the call came, by `performance.now()`: the whole of it has one end. */
+  constructor(
+    deployment: Deployment,
+    abort: AbortController,
+    { isReachable, startedAt }: { readonly isReachable: IsReachable; readonly startedAt: number },
+  ) {
     this.#deployment = deployment
     this.#abort = abort
     this.#isReachable = isReachable
     const now = performance.now()
     this.#askedAt = now
     this.#seenAt = now
-    this.#endsAt = now + deployment.rules.totalTimeoutMs
+    this.#endsAt = startedAt + deployment.rules.totalTimeoutMs
     this.#connectCheckAt = now + deployment.rules.connectTimeoutMs / 2
     this.#timer = setTimeout(() => this.#check(), this.#nextAt(now) - now)
-  }
-
-  /** The call is sent again: the time to its first byte begins anew. */
-  askedAgain() {
-    const { connectTimeoutMs } = this.#deployment.rules
-    this.#askedAt = performance.now()
-    this.#connectCheckAt = this.#askedAt + connectTimeoutMs / 2
   }
 
   /** The first byte came, or another one. */

@@ -5,12 +5,15 @@ import { nearest, Refusal } from '../errors.ts'
 import type { Price, Rates } from '../metering/price.ts'
 import { CONFIG_KEYS } from '../metering/prices.ts'
 import { TOKEN_KINDS } from '../metering/usage.ts'
+import { timeText } from './fields.ts'
 import { operation } from './operation.ts'
 
 export type ModelParts = {
   readonly deployments: readonly DeploymentConfig[]
   /** Null: unpriced. */
   priceOf(deployment: DeploymentConfig): Price | null
+  /** Until when it is left alone because it failed, milliseconds; null: it is not. */
+  cooledUntil(id: string): number | null
   /** Tells which models a request is to see: a virtual key sees those that it may call. */
   listedFor(request: Request): (model: string) => boolean
 }
@@ -69,7 +72,8 @@ const ModelInfo = Type.Object(
           model_info: Type.Record(Type.String(), Type.Unknown(), {
             description:
               'The `model_info` of the config, the id of the deployment, and dollars per token ' +
-              'of each kind; no prices where none is known.',
+              'of each kind; no prices where none is known. `cooldown_until` while it is not ' +
+              'asked because it failed.',
             examples: [{ id: 'gpt-4o-1', input_cost_per_token: 0.0000025 }],
           }),
         },
@@ -87,7 +91,8 @@ const notServed = (id: string, served: readonly string[]) => {
   return new Refusal('model_not_found', `The model ${id} is not served${hint}`, { param: 'model' })
 }
 
-export function modelRoutes({ deployments, priceOf, listedFor }: ModelParts) {
+export function modelRoutes(parts: ModelParts) {
+  const { deployments, listedFor } = parts
   const models = new Map<string, Type.Static<typeof Model>>()
   for (const { modelName: id, provider } of deployments) {
     if (models.has(id)) continue
@@ -106,7 +111,7 @@ export function modelRoutes({ deployments, priceOf, listedFor }: ModelParts) {
     return model
   }
   const info = () => ({
-    data: deployments.map((deployment) => modelInfo(deployment, priceOf(deployment))),
+    data: deployments.map((deployment) => modelInfo(deployment, parts)),
   })
 
   const routes = new Elysia({ normalize: false })
@@ -144,13 +149,20 @@ export function modelRoutes({ deployments, priceOf, listedFor }: ModelParts) {
   return routes
 }
 
-function modelInfo(deployment: DeploymentConfig, price: Price | null) {
+function modelInfo(deployment: DeploymentConfig, parts: ModelParts) {
   const { id, modelName, provider, upstreamModel, apiBase, modelInfo } = deployment
+  const price = parts.priceOf(deployment)
+  const cooled = parts.cooledUntil(id)
   const params = { model: `${provider}/${upstreamModel}` }
   return {
     model_name: modelName,
     litellm_params: apiBase === null ? params : { ...params, api_base: withoutSecrets(apiBase) },
-    model_info: { ...modelInfo, id, ...(price === null ? {} : pricesJson(price)) },
+    model_info: {
+      ...modelInfo,
+      id,
+      ...(price === null ? {} : pricesJson(price)),
+      ...(cooled === null ? {} : { cooldown_until: timeText(cooled) }),
+    },
   }
 }
 

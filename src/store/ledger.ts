@@ -107,8 +107,9 @@ export function ledgerTable(database: Database): LedgerTable {
       )
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.
-      if (row.keyId !== null) chargeKey.run(row.keyId, key?.periodStart ?? 0, row.charge)
-      if (row.tab === null) return
+      if (row.keyId !== null && (key !== null || row.charge !== 0))
+        chargeKey.run(row.keyId, key?.periodStart ?? 0, row.charge)
+      if (row.tab === null || (after === null && row.charge === 0)) return
       charge.run(row.tab, after?.periodStart ?? 0, row.charge)
       for (const name of after?.told ?? []) tell.run(row.tab, name)
     },

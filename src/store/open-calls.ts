@@ -7,6 +7,8 @@ import type { LedgerTable } from './ledger.ts'
 export type OpenCalls = {
   /** Writes down that a call was admitted. Nobody waits for it. */
   open(call: OpenCall): void
+  /** Writes down that it is sent to another deployment now. Nobody waits for it. */
+  move(call: OpenCall): void
   /** What writes it down at once, inside a transaction. */
   opening(call: OpenCall): () => void
   /** Writes down what a call has delivered so far, tokens. Nobody waits for it. */
@@ -30,13 +32,16 @@ export function openCalls(
     'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)',
   )
   const update = database.prepare('UPDATE open_calls SET input = ?2, output = ?3 WHERE id = ?1')
+  const send = database.prepare(
+    'UPDATE open_calls SET deployment = ?2, price_id = ?3 WHERE id = ?1',
+  )
   const remove = database.prepare('DELETE FROM open_calls WHERE id = ?1')
   const left = database.prepare(`
     SELECT open_calls.*, snapshot FROM open_calls
     LEFT JOIN prices ON prices.id = price_id ORDER BY open_calls.id`)
 
   /** Opened, and not on disk yet. */
-  const unwritten = new Set<string>()
+  const unwritten = new Map<string, OpenCall>()
 
   const write = (call: OpenCall) => {
     insert.run(
@@ -56,13 +61,18 @@ export function openCalls(
   }
   return {
     open(call) {
-      unwritten.add(call.id)
+      unwritten.set(call.id, call)
       flush.later(
         () => {
-          if (unwritten.has(call.id)) write(call)
+          const latest = unwritten.get(call.id)
+          if (latest !== undefined) write(latest)
         },
         () => unwritten.delete(call.id),
       )
+    },
+    move(call) {
+      if (unwritten.has(call.id)) unwritten.set(call.id, call)
+      else flush.later(() => send.run(call.id, call.deployment, ledger.priceId(call.price)))
     },
     opening: (call) => () => {
       if (unwritten.delete(call.id)) write(call)

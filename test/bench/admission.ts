@@ -29,6 +29,7 @@ const call = {
   text,
   bodyBytes: text.length,
   context: 0,
+  model: 'm',
   key: null,
 }
 

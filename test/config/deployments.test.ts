@@ -43,6 +43,10 @@ test('a deployment has all that its entry says', () => {
       mockResponse: null,
       price: null,
       services: {},
+      weight: null,
+      rpm: null,
+      tpm: null,
+      parallelMax: null,
       timeoutMs: 2500,
       rules: DEFAULT_UPSTREAM_RULES,
       region: null,
@@ -159,8 +163,8 @@ test('a provider with a format of its own is asked in the format of OpenAI, with
 })
 
 test('parameters without effect are warnings, be they known to LiteLLM or only to a provider', () => {
-  expect(warningsOf(['model: demo', 'rpm: 5', 'frobnicate: 7'])).toEqual([
-    "config.yaml:5: model_list[0].litellm_params.rpm is LiteLLM's and has no effect in Tollgate yet",
+  expect(warningsOf(['model: demo', 'guardrails: [a]', 'frobnicate: 7'])).toEqual([
+    "config.yaml:5: model_list[0].litellm_params.guardrails is LiteLLM's and has no effect in Tollgate yet",
     'config.yaml:6: model_list[0].litellm_params.frobnicate is not known to Tollgate and has no effect: it is not sent to the provider',
   ])
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { loadConfig } from '../../src/config/load.ts'
+import { DEFAULT_ROUTING } from '../../src/config/routing.ts'
 import { load, loadNothing, withModel } from './loading.ts'
 
 test('without a config the built-in demo model is served, on this machine only', () => {
@@ -15,6 +16,7 @@ test('without a config the built-in demo model is served, on this machine only',
     budgetExceededStatus: 429,
     passThroughs: [],
     webhooks: [],
+    routing: DEFAULT_ROUTING,
     budgets: {
       mode: 'strict',
       reserveShare: 0.5,
@@ -152,7 +154,7 @@ describe("LiteLLM's keys that have no effect", () => {
     const { warnings } = load(
       withModel(
         'router_settings:',
-        '  cooldown_time: 3',
+        '  debug_level: 3',
         '  redis_password: os.environ/REDIS_PASSWORD',
         'litellm_settings: {drop_params: true}',
         'mcp_servers: {}',
@@ -160,7 +162,7 @@ describe("LiteLLM's keys that have no effect", () => {
       ),
     )
     expect(warnings).toEqual([
-      "config.yaml:4: router_settings.cooldown_time is LiteLLM's and has no effect in Tollgate yet",
+      "config.yaml:4: router_settings.debug_level is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:5: router_settings.redis_password is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:6: litellm_settings.drop_params is LiteLLM's and has no effect in Tollgate yet",
       "config.yaml:7: mcp_servers is LiteLLM's and has no effect in Tollgate yet",

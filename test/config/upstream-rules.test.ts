@@ -18,7 +18,7 @@ tollgate_settings: {on_disconnect: drain, drain_timeout: 9, drain_max_tokens: 50
       connectTimeoutMs: 3_000,
       idleTimeoutMs: 2_500,
       totalTimeoutMs: 70_000,
-      retriesMax: 0,
+      retriesMax: null,
       onDisconnect: 'abort',
       drainTimeoutMs: 9_000,
       drainTokensMax: 50,

@@ -163,7 +163,7 @@ test('a key that was deleted while the body of its call came in admits nothing, 
     bodyBytes: 100,
     context: 0,
   }
-  const applicant = { ...call, customerId: 'a', key: self }
+  const applicant = { ...call, customerId: 'a', key: self, model: 'm' }
   expect(admit(applicant, world.gate)).rejects.toThrow('the API key is not valid')
   expect(world.accounts.heldInAll().count).toBe(0)
 })

@@ -99,7 +99,8 @@ test("the demo's own words are never more than is said of it", async () => {
   const most = outputTokensMax('demo', 'demo')!
   for (const sign of ['!', 'a ', '中', '🎉']) {
     const json = { messages: [{ role: 'user', content: sign.repeat(500) }] }
-    const answer = simulate({ json, model: 'demo', text: null, id: '1', now: 0 })
+    const path = '/chat/completions'
+    const answer = simulate({ path, json, model: 'demo', text: null, id: '1', now: 0 })!
     const { usage } = (await answer.json()) as { usage: { completion_tokens: number } }
     expect(usage.completion_tokens).toBeLessThanOrEqual(most)
   }

@@ -45,6 +45,7 @@ export function completionOf({ json, number, now }: Asked, script: Script) {
     model: String(json['model']),
     choices,
     pieces,
+    serviceTier: script.serviceTier ?? 'default',
     finish: script.finish ?? (isCut ? 'length' : ownFinish),
   }
   const counted = { input: promptTokens(json), output: pieces.length * choices }

@@ -111,7 +111,7 @@ function responses(asked: Asked, script: Script): Body {
     output: [] as unknown[],
     parallel_tool_calls: true,
     previous_response_id: asked.json['previous_response_id'] ?? null,
-    service_tier: 'default',
+    service_tier: completion.serviceTier,
     store: true,
     tools: [],
     usage: null as unknown,

@@ -15,6 +15,8 @@ export type Script = {
   readonly deltas?: number
   readonly toolCalls?: readonly ToolCall[]
   readonly finish?: FinishReason
+  /** The service tier that it says it answers in. Default: `default`. */
+  readonly serviceTier?: string
   /** An upstream that writes more than `max_completion_tokens`. Default: it obeys. */
   readonly ignoresCap?: boolean
 

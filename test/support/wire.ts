@@ -67,9 +67,10 @@ export type Completion = {
   readonly choices: number
   readonly pieces: readonly Piece[]
   readonly finish: FinishReason
+  /** The one that it was made in. */
+  readonly serviceTier: string
 }
 
-const SERVICE_TIER = 'default'
 const FINGERPRINT = 'fp_tollgate01'
 
 /** The members of `usage` as they are sent: `{}` leaves it out, `{ usage: null }` says null. */
@@ -90,7 +91,7 @@ export function completionJson(completion: Completion, usage: UsageMember) {
     model,
     choices: Array.from({ length: completion.choices }, (_, index) => choice(index)),
     ...usage,
-    service_tier: SERVICE_TIER,
+    service_tier: completion.serviceTier,
     system_fingerprint: FINGERPRINT,
   }
 }
@@ -136,7 +137,7 @@ export function chunksJson(
     object: 'chat.completion.chunk',
     created,
     model,
-    service_tier: SERVICE_TIER,
+    service_tier: completion.serviceTier,
     system_fingerprint: FINGERPRINT,
   }
   const chunk = (

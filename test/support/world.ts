@@ -40,6 +40,10 @@ export const deployment: Deployment = {
   price: { rates, tiers: [], source: 'test' },
   priceSnapshot: null,
   services: {},
+  weight: null,
+  rpm: null,
+  tpm: null,
+  parallelMax: null,
   serviceSnapshots: {},
   timeoutMs: 1,
   rules: DEFAULT_UPSTREAM_RULES,
@@ -184,7 +188,7 @@ export class World {
       bodyBytes: text.length,
       context: 0,
     }
-    const applicant = { ...call, customerId: id, key: virtual }
+    const applicant = { ...call, customerId: id, key: virtual, model: 'm' }
     const admitted = await admit(applicant, this.gate)
     if (admitted.reservation !== null) {
       this.live.push({ reservation: admitted.reservation, id, key })
