@@ -67,8 +67,8 @@ export class Checkpoints {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       for (const stream of this.#streams) {
         const now = performance.now()
-        const { upstreamModel } = stream.call.deployment
-        if (now > stream.dueAt - EVERY_MS + LOAD_AFTER_MS) void this.#tokenizerFor(upstreamModel)
+        const { model } = stream.call.deployment.pricedAs
+        if (now > stream.dueAt - EVERY_MS + LOAD_AFTER_MS) void this.#tokenizerFor(model)
         if (now < stream.dueAt) continue
         try {
           await this.#checkpoint(stream)
@@ -85,7 +85,7 @@ export class Checkpoints {
     const { call } = stream
     const text = stream.delivered()
     if (text.length === stream.chars) return
-    const encode = await this.#tokenizerFor(call.deployment.upstreamModel)
+    const encode = await this.#tokenizerFor(call.deployment.pricedAs.model)
     if (stream.chars === 0) stream.input = await countPromptInTurns(call.json, encode)
     stream.output += await countInTurns([text.slice(stream.chars)], encode)
     stream.chars = text.length

@@ -39,7 +39,7 @@ export type Demanding = {
  */
 export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
   const { endpoint, json, text } = call
-  const images = imageCount(json) * imageTokensMax(deployment.upstreamModel)
+  const images = imageCount(json) * imageTokensMax(deployment.pricedAs.model)
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,

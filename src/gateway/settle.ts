@@ -133,7 +133,7 @@ async function usageOf(
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }
-  const encode = await tokenizerFor(call.deployment.upstreamModel)
+  const encode = await tokenizerFor(call.deployment.pricedAs.model)
   const usage = {
     ...NO_USAGE,
     input: await countPromptInTurns(call.json, encode),
