@@ -55,7 +55,7 @@ export type DeploymentConfig = {
   readonly provider: string
   /** What the upstream is asked for. */
   readonly upstreamModel: string
-  /** What it is, as LiteLLM names it: its price, its tokens. `model_info.base_model`, or the same. */
+  /** What it is, for its price and its tokens: `model_info.base_model`, or what it is called. */
   readonly pricedAs: { readonly provider: string; readonly model: string }
   readonly dialect: Dialect
   /**
