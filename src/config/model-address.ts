@@ -47,13 +47,21 @@ const isProvider = (name: string): boolean =>
   name === 'demo' || PROVIDERS.has(name) || UNSUPPORTED_PROVIDERS.has(name)
 
 function addressOf(provider: string, model: string): ModelAddress {
-  const upstreamModel = upstreamName(provider, model)
-  const isPrefixed = provider.startsWith('vertex_ai') || provider === 'bedrock'
   return {
     provider,
-    upstreamModel,
-    pricedAs: { provider, model: isPrefixed ? model : upstreamModel },
+    upstreamModel: upstreamName(provider, model),
+    pricedAs: pricedName(provider, model),
   }
+}
+
+/** The price data has models by their own name, and of a router by who serves them. */
+function pricedName(provider: string, model: string): PricedAs {
+  const [server, ...rest] = model.split('/')
+  if (provider === 'huggingface' && rest.length === 2) {
+    return { provider: `huggingface_${server}`, model: rest.join('/') }
+  }
+  const isOwn = provider.startsWith('vertex_ai')
+  return { provider, model: isOwn ? model : upstreamName(provider, model) }
 }
 
 /** The name that the upstream knows, where LiteLLM's is another. */

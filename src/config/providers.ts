@@ -141,7 +141,10 @@ const COHERE = hosted('https://api.cohere.ai/compatibility/v1', 'COHERE_API_KEY'
  */
 export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
   Object.entries({
+    abliteration: hosted('https://api.abliteration.ai/v1', 'ABLITERATION_API_KEY'),
     ai21_chat: hosted('https://api.ai21.com/studio/v1', 'AI21_API_KEY'),
+    aihubmix: hosted('https://aihubmix.com/v1', 'AIHUBMIX_API_KEY'),
+    aiml: hosted('https://api.aimlapi.com/v1', 'AIML_API_KEY'),
     apertis: olderCap('https://api.stima.tech/v1', 'STIMA_API_KEY'),
     assemblyai: hosted('https://llm-gateway.assemblyai.com/v1', 'ASSEMBLYAI_API_KEY'),
     azure: AZURE,
@@ -162,6 +165,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     codestral: mistral('https://codestral.mistral.ai/v1', 'CODESTRAL_API_KEY'),
     cohere: COHERE,
     cohere_chat: COHERE,
+    crusoe: olderCap('https://managed-inference-api-proxy.crusoecloud.com/v1', 'CRUSOE_API_KEY'),
     custom_openai: selfHosted(null),
     dashscope: hosted(
       'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
@@ -198,6 +202,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     hyperbolic: hosted('https://api.hyperbolic.xyz/v1', 'HYPERBOLIC_API_KEY'),
     lambda_ai: hosted('https://api.lambda.ai/v1', 'LAMBDA_API_KEY'),
     litellm_proxy: selfHosted(null, 'LITELLM_PROXY'),
+    llamagate: olderCap('https://api.llamagate.dev/v1', 'LLAMAGATE_API_KEY'),
     llamafile: selfHosted(null, 'LLAMAFILE'),
     lm_studio: selfHosted(null, 'LM_STUDIO'),
     meta_llama: hosted('https://api.llama.com/compat/v1', 'LLAMA_API_KEY'),
@@ -243,6 +248,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     volcengine: hosted('https://ark.cn-beijing.volces.com/api/v3', 'VOLCENGINE_API_KEY'),
     wandb: hosted('https://api.inference.wandb.ai/v1', 'WANDB_API_KEY'),
     xai: hosted('https://api.x.ai/v1', 'XAI_API_KEY'),
+    xiaomi_mimo: olderCap('https://api.xiaomimimo.com/v1', 'XIAOMI_MIMO_API_KEY'),
     xinference: selfHosted(null, 'XINFERENCE'),
     zai: hosted('https://api.z.ai/api/paas/v4', 'ZAI_API_KEY'),
   }),
@@ -256,7 +262,7 @@ export const PLACE_KEYS: readonly string[] = [...PROVIDERS.values()].flatMap(({ 
 /** LiteLLM's others. Most have a wire format of their own, which Tollgate does not speak yet. */
 export const UNSUPPORTED_PROVIDERS: ReadonlySet<string> = new Set(
   `
-  ai21 aiml aleph_alpha amazon_nova anthropic anthropic_text anyscale auto_router bytez chatgpt
+  ai21 aleph_alpha amazon_nova anthropic anthropic_text anyscale auto_router bytez chatgpt
   clarifai cometapi compactifai custom datarobot deepgram docker_model_runner elevenlabs empower
   fal_ai gigachat github_copilot gradient_ai heroku infinity jina_ai lemonade maritalk nlp_cloud
   oci oobabooga palm petals predibase ragflow recraft replicate runwayml sagemaker

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { PROVIDERS, UNSUPPORTED_PROVIDERS } from '../../src/config/providers.ts'
+import { builtInPrice } from '../../src/metering/prices.ts'
 import { openaiRequest } from '../../src/providers/openai.ts'
 import { load, problemsOf, withParams } from './loading.ts'
 
@@ -110,6 +111,14 @@ test("a price is looked for under the provider's own name of a model", () => {
   expect(
     pricedAs('model: vertex_ai/gemini-2.5-flash', 'vertex_project: p', 'vertex_location: global'),
   ).toEqual({ provider: 'vertex_ai', model: 'gemini-2.5-flash' })
+  expect(pricedAs('model: bedrock/converse/openai.x', 'aws_region_name: eu')).toEqual({
+    provider: 'bedrock',
+    model: 'openai.x',
+  })
+  // 24 models that Together serves through the router have prices of their own in the data.
+  const routed = pricedAs('model: huggingface/together/deepseek-ai/DeepSeek-V3.1')
+  expect(routed).toEqual({ provider: 'huggingface_together', model: 'deepseek-ai/DeepSeek-V3.1' })
+  expect(builtInPrice(routed.provider, routed.model)).not.toBeNull()
 })
 
 test('a model of an unknown server is capped by the name that all know, one of OpenAI by its own', () => {
