@@ -84,11 +84,8 @@ export function foundryAddress(
   }
 }
 
-const OLDER: Partial<Dialect> = {
-  chatCap: COMPATIBLE.chatCap,
-  takesCompletionCap: false,
-  takesStreamOptions: false,
-}
+const { chatCap, takesCompletionCap } = COMPATIBLE
+const OLDER: Partial<Dialect> = { chatCap, takesCompletionCap, takesStreamOptions: false }
 
 /** What stands before `/openai` in the path of a resource; mostly nothing. */
 const withoutOpenAI = (pathname: string): string =>

@@ -94,9 +94,9 @@ function routedName(model: string): string {
 }
 
 /** Models of OpenAI's that are OpenAI's own to serve; `gpt-oss` anybody may. */
-const OPENAI_MODEL = /^(gpt-(?!oss)|chatgpt-|o\d)/
+const OPENAI_MODEL = /(^|\/)(gpt-(?!oss)|chatgpt-|o\d(-|$))/
 
-/** Whether a model that is asked for under `openai/` at somebody's address is one of OpenAI's. */
+/** Whether a model is one that OpenAI alone serves, by its name with or without its maker's. */
 export const isOfOpenAI = (model: string): boolean => OPENAI_MODEL.test(model)
 
 /**

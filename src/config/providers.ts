@@ -23,29 +23,33 @@ export type KnownProvider = {
 /** Where a part of an address is said: in `litellm_params`, else in the environment. */
 export type Place = { readonly params: readonly string[]; readonly variables: readonly string[] }
 
-/** What nearly all take. */
+/**
+ * What nearly all take. `max_tokens` they all heed; `max_completion_tokens` many do not, or refuse,
+ * and a cap that is not heeded is a budget that is passed.
+ */
 export const COMPATIBLE: Dialect = {
   keyHeader: 'authorization',
   apiVersion: null,
   pathDeployment: null,
   chatCap: 'max_tokens',
-  takesCompletionCap: true,
+  takesCompletionCap: false,
   takesStreamOptions: true,
   drops: [],
 }
 
 /** As OpenAI itself, whose newer models refuse `max_tokens`. */
-export const AS_OPENAI: Dialect = { ...COMPATIBLE, chatCap: 'max_completion_tokens' }
-
-/** Knows only the older name of the cap: the other one is refused, or worse, not heeded. */
-const OLDER_CAP: Dialect = { ...COMPATIBLE, takesCompletionCap: false }
+export const AS_OPENAI: Dialect = {
+  ...COMPATIBLE,
+  chatCap: 'max_completion_tokens',
+  takesCompletionCap: true,
+}
 
 /**
  * Refuses what it does not know, `stream_options` and `max_completion_tokens` among it, and tells
  * the usage of a stream unasked: https://github.com/openai/openai-agents-python/issues/442,
  * https://github.com/editor-code-assistant/eca/issues/231
  */
-const AS_MISTRAL: Dialect = { ...OLDER_CAP, takesStreamOptions: false }
+const AS_MISTRAL: Dialect = { ...COMPATIBLE, takesStreamOptions: false }
 
 const hosted = (apiBase: string, ...keyVariables: string[]): KnownProvider => {
   const usual = { places: {}, elsewhere: null, dialect: COMPATIBLE }
@@ -68,10 +72,8 @@ const selfHosted = (apiBase: string | null, variable: string | null = null): Kno
 const speaking = (dialect: Dialect, provider: KnownProvider) => ({ ...provider, dialect })
 
 const mistral = (apiBase: string, key: string) => speaking(AS_MISTRAL, hosted(apiBase, key))
-const olderCap = (apiBase: string, key: string) => speaking(OLDER_CAP, hosted(apiBase, key))
 
-/** Ollama reads no `max_completion_tokens`: https://docs.ollama.com/api/openai-compatibility */
-const OLLAMA = speaking(OLDER_CAP, selfHosted('http://localhost:11434/v1', 'OLLAMA'))
+const OLLAMA = selfHosted('http://localhost:11434/v1', 'OLLAMA')
 
 const AWS_REGION: Place = {
   params: ['aws_region_name'],
@@ -145,7 +147,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     ai21_chat: hosted('https://api.ai21.com/studio/v1', 'AI21_API_KEY'),
     aihubmix: hosted('https://aihubmix.com/v1', 'AIHUBMIX_API_KEY'),
     aiml: hosted('https://api.aimlapi.com/v1', 'AIML_API_KEY'),
-    apertis: olderCap('https://api.stima.tech/v1', 'STIMA_API_KEY'),
+    apertis: hosted('https://api.stima.tech/v1', 'STIMA_API_KEY'),
     assemblyai: hosted('https://llm-gateway.assemblyai.com/v1', 'ASSEMBLYAI_API_KEY'),
     azure: AZURE,
     azure_ai: azure('AZURE_AI', COMPATIBLE),
@@ -154,7 +156,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     bedrock: bedrock('https://bedrock-runtime.{region}.amazonaws.com/openai/v1'),
     bedrock_mantle: bedrock('https://bedrock-mantle.{region}.api.aws/v1'),
     cerebras: hosted('https://api.cerebras.ai/v1', 'CEREBRAS_API_KEY'),
-    chutes: olderCap('https://llm.chutes.ai/v1', 'CHUTES_API_KEY'),
+    chutes: hosted('https://llm.chutes.ai/v1', 'CHUTES_API_KEY'),
     cloudflare: {
       ...hosted(
         'https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1',
@@ -165,7 +167,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     codestral: mistral('https://codestral.mistral.ai/v1', 'CODESTRAL_API_KEY'),
     cohere: COHERE,
     cohere_chat: COHERE,
-    crusoe: olderCap('https://managed-inference-api-proxy.crusoecloud.com/v1', 'CRUSOE_API_KEY'),
+    crusoe: hosted('https://managed-inference-api-proxy.crusoecloud.com/v1', 'CRUSOE_API_KEY'),
     custom_openai: selfHosted(null),
     dashscope: hosted(
       'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
@@ -202,7 +204,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     hyperbolic: hosted('https://api.hyperbolic.xyz/v1', 'HYPERBOLIC_API_KEY'),
     lambda_ai: hosted('https://api.lambda.ai/v1', 'LAMBDA_API_KEY'),
     litellm_proxy: selfHosted(null, 'LITELLM_PROXY'),
-    llamagate: olderCap('https://api.llamagate.dev/v1', 'LLAMAGATE_API_KEY'),
+    llamagate: hosted('https://api.llamagate.dev/v1', 'LLAMAGATE_API_KEY'),
     llamafile: selfHosted(null, 'LLAMAFILE'),
     lm_studio: selfHosted(null, 'LM_STUDIO'),
     meta_llama: hosted('https://api.llama.com/compat/v1', 'LLAMA_API_KEY'),
@@ -210,7 +212,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     mistral: mistral('https://api.mistral.ai/v1', 'MISTRAL_API_KEY'),
     moonshot: hosted('https://api.moonshot.ai/v1', 'MOONSHOT_API_KEY'),
     morph: hosted('https://api.morphllm.com/v1', 'MORPH_API_KEY'),
-    'nano-gpt': olderCap('https://nano-gpt.com/api/v1', 'NANOGPT_API_KEY'),
+    'nano-gpt': hosted('https://nano-gpt.com/api/v1', 'NANOGPT_API_KEY'),
     nebius: hosted('https://api.studio.nebius.ai/v1', 'NEBIUS_API_KEY'),
     novita: hosted('https://api.novita.ai/v3/openai', 'NOVITA_API_KEY'),
     nscale: hosted('https://inference.api.nscale.com/v1', 'NSCALE_API_KEY'),
@@ -222,11 +224,11 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     openrouter: hosted('https://openrouter.ai/api/v1', 'OPENROUTER_API_KEY', 'OR_API_KEY'),
     ovhcloud: hosted('https://oai.endpoints.kepler.ai.cloud.ovh.net/v1', 'OVHCLOUD_API_KEY'),
     perplexity: hosted('https://api.perplexity.ai', 'PERPLEXITYAI_API_KEY', 'PERPLEXITY_API_KEY'),
-    poe: olderCap('https://api.poe.com/v1', 'POE_API_KEY'),
-    publicai: olderCap('https://api.publicai.co/v1', 'PUBLICAI_API_KEY'),
+    poe: hosted('https://api.poe.com/v1', 'POE_API_KEY'),
+    publicai: hosted('https://api.publicai.co/v1', 'PUBLICAI_API_KEY'),
     sambanova: hosted('https://api.sambanova.ai/v1', 'SAMBANOVA_API_KEY'),
     scaleway: hosted('https://api.scaleway.ai/v1', 'SCW_SECRET_KEY'),
-    synthetic: olderCap('https://api.synthetic.new/openai/v1', 'SYNTHETIC_API_KEY'),
+    synthetic: hosted('https://api.synthetic.new/openai/v1', 'SYNTHETIC_API_KEY'),
     'text-completion-openai': hosted('https://api.openai.com/v1', 'OPENAI_API_KEY'),
     together_ai: hosted(
       'https://api.together.xyz/v1',
@@ -248,7 +250,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     volcengine: hosted('https://ark.cn-beijing.volces.com/api/v3', 'VOLCENGINE_API_KEY'),
     wandb: hosted('https://api.inference.wandb.ai/v1', 'WANDB_API_KEY'),
     xai: hosted('https://api.x.ai/v1', 'XAI_API_KEY'),
-    xiaomi_mimo: olderCap('https://api.xiaomimimo.com/v1', 'XIAOMI_MIMO_API_KEY'),
+    xiaomi_mimo: hosted('https://api.xiaomimimo.com/v1', 'XIAOMI_MIMO_API_KEY'),
     xinference: selfHosted(null, 'XINFERENCE'),
     zai: hosted('https://api.z.ai/api/paas/v4', 'ZAI_API_KEY'),
   }),

@@ -2,7 +2,7 @@ import { nearest } from '../errors.ts'
 import { azureAddress, foundryAddress } from './azure.ts'
 import type { DeploymentConfig, Dialect } from './config.ts'
 import { baseOf, isOfOpenAI, type ModelAddress, parseModel } from './model-address.ts'
-import { COMPATIBLE, type KnownProvider, PLACE_KEYS, PROVIDERS } from './providers.ts'
+import { AS_OPENAI, COMPATIBLE, type KnownProvider, PLACE_KEYS, PROVIDERS } from './providers.ts'
 import { AN_ADDRESS, type Field, isAddress, type MapField, type Reader, shown } from './reader.ts'
 import { shownKey } from './yaml.ts'
 
@@ -50,8 +50,7 @@ export function readUpstream(reader: Reader, params: MapField, isMock: boolean):
       `${modelField.name}: ${provider} needs a key; set api_key beside it${elsewhere}`,
     )
   }
-  const isForeign = base !== null && provider === 'openai' && !isOfOpenAI(model.upstreamModel)
-  const dialect = isForeign ? COMPATIBLE : (known?.dialect ?? COMPATIBLE)
+  const dialect = dialectOf(model, known, base !== null)
   if (!isAzure) return { ...model, apiBase: baseOf(apiBase, provider), apiKey, dialect }
   // Foundry's versions are not those of Azure OpenAI, which alone has a variable for its own.
   const isFoundry = provider === 'azure_ai'
@@ -59,6 +58,22 @@ export function readUpstream(reader: Reader, params: MapField, isMock: boolean):
   const asked = { deployment: model.upstreamModel, version: version ?? usual, dialect }
   const azure = isFoundry ? foundryAddress : azureAddress
   return withToken({ ...model, ...azure(apiBase, asked), apiKey }, bearer)
+}
+
+/** They pass a call on to Azure's models as it is; others put the cap under the right name. */
+const MADE_BY_AZURE = new Set(['azure_ai', 'github'])
+
+/** A model of OpenAI's own takes what OpenAI takes, whoever passes the call on to it. */
+function dialectOf(
+  { provider, upstreamModel }: ModelAddress,
+  known: KnownProvider | undefined,
+  isElsewhere: boolean,
+): Dialect {
+  const isOpenAI = isOfOpenAI(upstreamModel)
+  const usual = known?.dialect ?? COMPATIBLE
+  if (provider === 'openai') return isElsewhere && !isOpenAI ? COMPATIBLE : usual
+  if (isOpenAI && MADE_BY_AZURE.has(provider)) return AS_OPENAI
+  return isOpenAI ? { ...usual, takesCompletionCap: true } : usual
 }
 
 const AZURE_KEYS = ['api_version', 'azure_ad_token']

@@ -130,6 +130,14 @@ test('a model of an unknown server is capped by the name that all know, one of O
   expect(capOf('model: openai/gpt-oss-20b', own)).toBe('max_tokens')
   expect(capOf('model: openai/meta-llama/Llama-3', own)).toBe('max_tokens')
   expect(capOf('model: groq/llama')).toBe('max_tokens')
+  const heeds = (model: string) =>
+    load(withParams(`model: ${model}`)).deployments[0]!.dialect.takesCompletionCap
+  expect(capOf('model: github/openai/o3-mini')).toBe('max_completion_tokens')
+  expect(capOf('model: github/meta/llama-4')).toBe('max_tokens')
+  expect(heeds('openrouter/openai/gpt-5')).toBe(true)
+  expect(heeds('github/openai/o3-mini')).toBe(true)
+  expect(heeds('groq/openai/gpt-oss-20b')).toBe(false)
+  expect(heeds('openrouter/mistralai/o1ympic')).toBe(false)
 })
 
 test('a model that its provider serves in another format alone is a warning', () => {

@@ -49,8 +49,8 @@ describe('a cap', () => {
     ['openai', {}, 20, { max_completion_tokens: '20' }],
     ['azure', {}, 20, { max_completion_tokens: '20' }],
     ['groq', {}, 20, { max_tokens: '20' }],
-    ['groq', { max_completion_tokens: 50 }, 20, { max_completion_tokens: '20' }],
-    ['groq', { max_completion_tokens: 50 }, null, {}],
+    ['openai', { max_completion_tokens: 50 }, 20, { max_completion_tokens: '20' }],
+    ['openai', { max_completion_tokens: 50 }, null, {}],
     ['openai', { max_tokens: 50 }, 20, { max_tokens: '20' }],
     [
       'mistral',
