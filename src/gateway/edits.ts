@@ -35,6 +35,9 @@ export function editsFor(
   return edits
 }
 
+/** OpenAI's present name of a chat's cap, that not all heed. */
+const COMPLETION_CAP = 'max_completion_tokens'
+
 /** The client's own names for a cap keep their name if the upstream heeds it. */
 function capsFor(
   json: Json,
@@ -42,13 +45,10 @@ function capsFor(
 ): (readonly [string, string | null])[] {
   const { chatCap, takesCompletionCap } = deployment.dialect
   const given = endpoint.caps.filter((name) => typeof json[name] === 'number')
-  const unheeded = takesCompletionCap ? null : 'max_completion_tokens'
-  if (unheeded !== null && given.includes(unheeded)) {
-    const value = cap ?? json['max_tokens'] ?? json[unheeded]
-    return [
-      [unheeded, null],
-      ['max_tokens', String(value)],
-    ]
+  if (!takesCompletionCap && endpoint.caps.includes(COMPLETION_CAP) && COMPLETION_CAP in json) {
+    const value = cap ?? json['max_tokens'] ?? json[COMPLETION_CAP] ?? null
+    const other = value === null ? [] : [['max_tokens', String(value)] as const]
+    return [[COMPLETION_CAP, null], ...other]
   }
   if (cap === null) return []
   const names = given.length > 0 ? given : [endpoint.capFor(chatCap)]

@@ -77,6 +77,13 @@ describe('a cap', () => {
       { max_completion_tokens: null, max_tokens: '40' },
     ],
     ['ollama', { max_tokens: 40 }, null, {}],
+    ['mistral', { max_completion_tokens: null }, null, { max_completion_tokens: null }],
+    [
+      'mistral',
+      { max_completion_tokens: null },
+      9,
+      { max_completion_tokens: null, max_tokens: '9' },
+    ],
   ])('for %s of %p lowered to %p is %p', (provider, json, cap, edits) => {
     expect(editsOf(provider, json, cap)).toEqual(edits as Record<string, string | null>)
   })
