@@ -10,23 +10,24 @@ import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
 import { Checkpoints } from './gateway/checkpoints.ts'
 import { type Deployment, Deployments, snapshotsOf } from './gateway/deployments.ts'
+import { handleFreeCall } from './gateway/free-call.ts'
 import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
 import { recover } from './gateway/recover.ts'
 import { Router } from './gateway/router.ts'
+import { soundMsOf } from './gateway/sound-length.ts'
 import { retrieve } from './gateway/stored.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
-import type { Gauge } from './http/metrics.ts'
 import { passThroughRoutes } from './http/pass-through.ts'
 import { server } from './http/server.ts'
-import { toDollars } from './ledger/money.ts'
 import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
+import { type Observing, observing } from './observing.ts'
 import {
   decoded,
   exit,
@@ -38,6 +39,7 @@ import {
   readText,
   writePrivate,
 } from './runtime/runtime.ts'
+import { openSpool } from './runtime/spool.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -88,9 +90,10 @@ const KNOWN_MODELS = {
 type Parts = Awaited<ReturnType<typeof joinParts>>
 
 async function joinParts(config: Config) {
-  const books = await openBooks(config)
-  const { store, accounts, outbox, now } = books
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
+  const watch = await observing(config, deployments)
+  const books = await openBooks(config, watch)
+  const { store, accounts, outbox, now } = books
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
   for (const snapshot of snapshots) await store.addPrice(snapshot)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
@@ -101,14 +104,14 @@ async function joinParts(config: Config) {
   const gateway = gatewayOver(config, books, { deployments, inFlight })
   // Where a request came from is known once somebody listens.
   const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
-  const app = routesTo(gateway, books, { config, masterKey, door })
-  return { app, store, outbox, deployments, inFlight, door }
+  const app = routesTo(gateway, books, { config, masterKey, door, watch })
+  return { app, store, outbox, deployments, inFlight, door, watch }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
 
 /** The database, what is kept of it in memory, and who is told of its changes. */
-async function openBooks(config: Config) {
+async function openBooks(config: Config, watch: Observing) {
   const now = Date.now
   const makeId = monotonicFactory()
   const newId = () => makeId(now())
@@ -120,16 +123,19 @@ async function openBooks(config: Config) {
     now,
     newId,
     changed: (what) => accounts.changed(what, now()),
+    committed: watch.committed,
   })
   const { thresholds } = config.budgets
   const accounts = new Accounts({ store, budgetOf, periodOf, thresholds })
   const { deliveries } = store
   const { random } = Math
-  const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId })
+  const { tried } = watch
+  const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId, tried })
   const commit: Gateway['commit'] = async (settlement, budget, remembered) => {
     const isTold = outbox.receivers.length > 0
     const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId })) : []
     await store.commit(settlement, events, remembered)
+    watch.booked(settlement.row)
     if (events.length > 0) outbox.wake()
   }
   return { store, accounts, outbox, commit, budgetOf, periodOf, now, newId }
@@ -170,10 +176,11 @@ function routesTo(
     readonly config: Config
     readonly masterKey: string
     readonly door: Pick<Listener, 'addressOf'>
+    readonly watch: Observing
   },
 ) {
-  const { config, masterKey, door } = about
-  const { inFlight, deployments } = gateway
+  const { config, masterKey, door, watch } = about
+  const { inFlight, deployments, checkpoints } = gateway
   const authenticate = authenticator({
     masterKey,
     findKey: (hash) => accounts.findKey(hash, now())?.self ?? null,
@@ -181,9 +188,11 @@ function routesTo(
     addressOf: (request) => door.addressOf(request),
     now,
   })
+  const diskRefusal = (error: unknown) => store.refusalOf(error)
   const authorize = (request: Request) => requireCalls(authenticate(request), request)
   const body = { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs }
   const passage = { inFlight, mayTakeTime, body, newId }
+  const { headers: customerHeaders } = gateway.identifyRules
   return server({
     authenticate,
     authorize,
@@ -194,45 +203,33 @@ function routesTo(
     heldWithKey: (hash) => accounts.heldWithKey(hash),
     now,
     version: VERSION,
-    calls: callRoutes({ handleCall: (call) => handleCall(call, gateway), authorize, ...passage }),
-    passThroughs: config.passThroughs,
-    passThroughRoutes: passThroughRoutes({
-      passThroughs: config.passThroughs,
-      authenticate,
-      customerHeaders: gateway.identifyRules.headers,
-      clientIdleMs: config.clientIdleMs,
+    calls: callRoutes({
+      handleCall: (call) => handleCall(call, gateway),
+      handleFreeCall: (call) => handleFreeCall(call, gateway),
+      authorize,
+      form: { openSpool, soundMsOf, ...config.uploads },
+      observe: watch.observe,
+      diskRefusal,
       ...passage,
     }),
+    passThroughs: config.passThroughs,
+    passThroughRoutes: passThroughRoutes({ ...config, ...passage, authenticate, customerHeaders }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
     cooledUntil: (id) => gateway.router.cooledUntil(id, now()),
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
+    reports: store.reports,
     deliveries: store.deliveries,
     outbox,
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
-    gauges: () => gaugesOf(accounts, inFlight),
+    metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox }),
     isReady: () => store.isHealthy(),
-    diskRefusal: (error) => store.refusalOf(error),
+    diskRefusal,
   })
-}
-
-function gaugesOf(accounts: Accounts, inFlight: InFlight): Gauge[] {
-  const { count, money } = accounts.heldInAll()
-  const gauge = (name: string, help: string, value: number) => ({
-    name: `tollgate_${name}`,
-    help,
-    value,
-  })
-  return [
-    gauge('calls_in_flight', 'Calls that are not settled yet.', inFlight.count),
-    gauge('calls_draining', 'Calls read on for clients that have left.', inFlight.draining),
-    gauge('held_reservations', 'Calls in flight that money is held for.', count),
-    gauge('held_dollars', 'Dollars held for calls in flight.', toDollars(money)),
-  ]
 }
 
 /** The headers of the config whose value is the customer, in the contract's order. */
@@ -288,6 +285,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
     // A client that hung up has no connection any more, and still has something to pay.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
+    await Promise.race([parts.watch.stop(), pause(LAST_WORDS_MS)])
     const lost = parts.store.close()
     if (lost > 0) logTrouble('the database took no writes to the last', { writes_lost: lost })
     exit(lost > 0 ? 1 : 0)

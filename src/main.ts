@@ -1,18 +1,26 @@
 import { parseArgs } from 'node:util'
 import { serve, whatItServes } from './app.ts'
+import type { Config } from './config/config.ts'
 import { ConfigError, loadConfig } from './config/load.ts'
-import { nearest } from './errors.ts'
+import { nearest, Refusal } from './errors.ts'
+import { EXPORT_FORMATS, type ExportFormat } from './http/export.ts'
+import { EVERY_RECORD, readTimes } from './http/record-query.ts'
+import { exportText } from './http/records.ts'
 import { dollarsText } from './ledger/money.ts'
-import { complain, print } from './log.ts'
+import { complain, print, setLog } from './log.ts'
+import { isTerminal } from './runtime/own-process.ts'
 import {
   commandLine,
   environment,
   exit,
   fileExists,
   liftFetchLimit,
+  NobodyReads,
   readText,
+  writeOut,
 } from './runtime/runtime.ts'
 import { backup } from './store/backup.ts'
+import { readRecords } from './store/reading.ts'
 import { explain, UnusableDatabase } from './store/trouble.ts'
 import { type Verdict, verify } from './store/verify.ts'
 import { VERSION } from './version.ts'
@@ -27,21 +35,44 @@ Commands:
   verify   prove that the file is whole and that the spend of each customer and key is the sum of
            its ledger rows; exit 1 if not
   backup FILE   copy the database, also beside a live server, and verify the copy
+  export   write the ledger to standard output, a line a row, also beside a live server
 
 Options:
   --config FILE   LiteLLM's config.yaml; default ./config.yaml if there is one, else a demo model
   --port N        default 4000; 0 takes a free one          (environment: PORT)
   --host H        default 127.0.0.1                         (environment: HOST)
   --db FILE       default ./tollgate.db                     (environment: DATABASE_URL=sqlite:FILE)
+  --log-format F  json or text; default text in a terminal  (environment: LOG_FORMAT)
   --force         lets backup replace a file
+  --format F      of an export: csv (default) or jsonl
+  --from, --to T  only what settled from this day or time on, and until the end of that one (UTC)
+  --customer ID   only the rows of this customer
   --help, --version
 
-Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET.
+Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET, LOG_LEVEL,
+OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent) and OpenTelemetry's other variables for that.
 Flags beat the environment, which beats the file.`
 
-const COMMANDS = { serve: runServe, check: runCheck, verify: runVerify, backup: runBackup }
+const COMMANDS = {
+  serve: runServe,
+  check: runCheck,
+  verify: runVerify,
+  backup: runBackup,
+  export: runExport,
+}
 
-type Flags = { config?: string; port?: string; host?: string; db?: string; force?: boolean }
+type Flags = {
+  config?: string
+  port?: string
+  host?: string
+  db?: string
+  force?: boolean
+  format?: string
+  from?: string
+  to?: string
+  customer?: string
+  'log-format'?: string
+}
 
 async function main() {
   const { values, positionals } = parseCommandLine()
@@ -62,7 +93,12 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   db: { type: 'string' },
+  'log-format': { type: 'string' },
   force: { type: 'boolean' },
+  format: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  customer: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -87,11 +123,22 @@ function optionMistake(error: Error & { code?: string }, args: string[]): string
   return `Unknown option ${unknown}.${meant === null ? '' : ` Did you mean ${meant}?`}`
 }
 
-const configOf = (flags: Flags) => loadConfig({ flags, env: environment(), readFile: readText })
+function configOf({ 'log-format': logFormat, ...flags }: Flags) {
+  return loadConfig({ flags: { ...flags, logFormat }, env: environment(), readFile: readText })
+}
+
+/** Also for what goes wrong before anything is served. */
+function setLogFor({ logFormat, logLevel }: Config['observing']) {
+  const isRead = isTerminal()
+  const isColoured = isRead && (environment()['NO_COLOR'] ?? '') === ''
+  setLog({ format: logFormat ?? (isRead ? 'text' : 'json'), level: logLevel, isColoured })
+}
 
 async function runServe(flags: Flags) {
   liftFetchLimit()
-  await serve(configOf(flags))
+  const config = configOf(flags)
+  setLogFor(config.observing)
+  await serve(config)
 }
 
 function runCheck(flags: Flags) {
@@ -114,6 +161,30 @@ async function runBackup(flags: Flags, operands: readonly string[]) {
   const verdict = await backup({ from, to, force: flags.force ?? false })
   print(`${from} is copied to ${to}: ${summary(verdict)}.`)
   tellFaults(verdict)
+}
+
+async function runExport({ format = 'csv', from, to, customer, ...flags }: Flags) {
+  if (!EXPORT_FORMATS.some((known) => known === format)) {
+    complain(`--format must be ${EXPORT_FORMATS.join(' or ')}, got ${format}.`)
+    return exit(2)
+  }
+  const times = { start: from ?? null, end: to ?? null }
+  const filter = {
+    ...EVERY_RECORD,
+    customerId: customer ?? null,
+    until: Date.now() + 1,
+    ...readTimes(times, { start: '--from', end: '--to' }),
+  }
+  const { records, close } = await readRecords(databaseOf(flags))
+  try {
+    for await (const text of exportText(records, filter, { format: format as ExportFormat })) {
+      await writeOut(text)
+    }
+  } catch (error) {
+    if (!(error instanceof NobodyReads)) throw error
+  } finally {
+    close()
+  }
 }
 
 /** Named by itself, it needs no config, nor the keys of upstreams that a config asks for. */
@@ -145,7 +216,7 @@ try {
   await main()
 } catch (error) {
   if (error instanceof ConfigError) for (const problem of error.problems) complain(problem)
-  else if (error instanceof UnusableDatabase) complain(error.message)
+  else if (error instanceof UnusableDatabase || error instanceof Refusal) complain(error.message)
   else complain(explain(error, 'The database') ?? `Tollgate could not go on: ${wordsOf(error)}`)
   exit(1)
 }

@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   events: ['ledger'],
   gateway: ['providers', 'events', 'metering', 'ledger', 'config'],
   store: ['metering', 'ledger', 'runtime'],
+  observe: ['gateway', 'metering', 'ledger', 'config'],
   http: ['gateway', 'events', 'metering', 'ledger', 'config', 'ui'],
   runtime: [],
   ui: [],

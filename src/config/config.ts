@@ -2,8 +2,9 @@ import type { BudgetMode } from '../ledger/budget.ts'
 import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price, ServicePrices } from '../metering/price.ts'
+import type { Observing } from './observing.ts'
 
-/** How patient the gateway is with an upstream, and what it does when the client has left. */
+/** How patient the gateway is with an upstream, and what it does where the two do not fit. */
 export type UpstreamRules = {
   /** To a connection, milliseconds. */
   readonly connectTimeoutMs: number
@@ -25,6 +26,8 @@ export type UpstreamRules = {
   readonly drainTimeoutMs: number
   /** Most of an answer, in tokens, that is read for a client that has left. */
   readonly drainTokensMax: number
+  /** What a provider of another wire format has nothing for is left out, and not refused. */
+  readonly dropsParams: boolean
 }
 
 /** In what an upstream that speaks OpenAI's format differs from others that do, in being asked. */
@@ -195,11 +198,20 @@ export type Config = {
   /** Who is told of events, each name once. */
   readonly webhooks: readonly WebhookConfig[]
   readonly budgets: BudgetRules
+  readonly observing: Observing
   readonly routing: RoutingRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number
   /** Largest body of a call, bytes. */
   readonly bodyBytesMax: number
+  readonly uploads: {
+    /** The largest form with files, bytes. */
+    readonly bytesMax: number
+    /** How long it may take to arrive, milliseconds. */
+    readonly timeoutMs: number
+    /** Of all such forms together, bytes. */
+    readonly diskBytesMax: number
+  }
   /** Wrong keys in a minute from one address before more are answered 429; 0: any number. */
   readonly failedAuthLimit: number
   /** How long the body of a call may take to arrive, milliseconds. */

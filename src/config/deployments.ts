@@ -1,4 +1,5 @@
 import { type ConfigPrices, PRICE_KEYS, pricesFromConfig } from '../metering/prices.ts'
+import { unitOf } from '../metering/unit-prices.ts'
 import type { DeploymentConfig, UpstreamRules } from './config.ts'
 import { withDropped } from './dropped.ts'
 import { readHeaders } from './headers.ts'
@@ -205,7 +206,7 @@ function readPrices(reader: Reader, params: MapField, info: MapField | null): Co
   if (prices === null || !('problem' in prices)) return prices
   const field = fields.get(prices.key)
   if (field?.setting.kind === 'scalar' && typeof field.setting.value !== 'number') {
-    return reader.wrong(field, 'dollars for one token, as a number')
+    return reader.wrong(field, `dollars for one ${unitOf(prices.key) ?? 'token'}, as a number`)
   }
   const line = field?.setting.line ?? params.setting.line
   reader.report.problem(line, `${params.name}: ${prices.problem}`)

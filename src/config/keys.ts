@@ -28,7 +28,7 @@ export const PARAM_KEYS = words(`
   budget_duration bucket_name cache caching client_id client_secret complexity_router_config
   complexity_router_default_model configurable_clientside_auth_params context_window_fallback_dict
   cooldown_time custom_llm_provider default_api_key_rpm_limit default_api_key_tpm_limit
-  default_headers deployment_id dimensions drop_params encoding_format ensure_alternating_roles
+  default_headers deployment_id dimensions encoding_format ensure_alternating_roles
   extra_body fallbacks force_timeout frequency_penalty function_call functions gcs_bucket_name
   guardrails headers hf_model_name id index_name input_type itpm keepalive_seconds
   litellm_credential_name logit_bias logprobs max_budget max_completion_tokens max_fallbacks
@@ -140,7 +140,7 @@ export const LITELLM_KEYS = words(`
   disable_anthropic_gemini_context_caching_transform disable_copilot_system_to_assistant
   disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
   disable_hf_tokenizer_download disable_stop_sequence_limit disable_streaming_logging
-  disable_token_counter disable_vertex_batch_output_transformation drop_params
+  disable_token_counter disable_vertex_batch_output_transformation
   dynamodb_table_name enable_anthropic_prompt_caching enable_azure_ad_token_refresh
   enable_caching_on_provider_specific_optional_params
   enable_end_user_cost_tracking_prometheus_only enable_gemini_default_thinking_level_low
@@ -151,7 +151,7 @@ export const LITELLM_KEYS = words(`
   gcs_pub_sub_use_v1 gemini_live_defer_setup generic_api_use_v1 generic_logger_headers
   global_disable_no_log_param google_moderation_confidence_threshold groq_key guardrails headers
   huggingface_key in_memory_llm_clients_cache include_cost_in_streaming_usage input_callback
-  internal_user_budget_duration json_logs key_generation_settings langfuse_default_tags
+  internal_user_budget_duration key_generation_settings langfuse_default_tags
   langsmith_batch_size llamaguard_model_name llamaguard_unsafe_content_categories llm_guard_mode
   log_raw_request_response logged_real_time_event_types logging max_budget
   max_fallbacks max_internal_user_budget max_tokens max_ui_session_budget

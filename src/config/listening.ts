@@ -7,6 +7,7 @@ export type Flags = {
   readonly port?: string | undefined
   readonly host?: string | undefined
   readonly db?: string | undefined
+  readonly logFormat?: string | undefined
 }
 
 const A_DAY_SECONDS = 86_400

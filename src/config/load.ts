@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
 import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
+import { readObserving } from './observing.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
 import { checkFallbacks, readRouting } from './routing.ts'
@@ -69,10 +70,11 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
   const [ofRouter, ofAll] = [router, litellm].map((map) =>
     readRetries(reader, map, ['num_retries']),
   )
+  const dropsParams = reader.flag(reader.field(litellm, 'drop_params')) ?? false
   const patience: Patience = {
     timeoutMs: readSeconds(reader, reader.field(litellm, 'request_timeout')) ?? DEFAULT_TIMEOUT_MS,
     rules: readUpstreamRules(reader, tollgate, {
-      byDefault: DEFAULT_UPSTREAM_RULES,
+      byDefault: { ...DEFAULT_UPSTREAM_RULES, dropsParams },
       retries: ofRouter ?? ofAll ?? null,
     }),
   }
@@ -84,6 +86,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     ...readGeneral(reader, general),
     webhooks: readWebhooks(reader, { general, tollgate }),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
+    observing: readObserving(reader, flags, { tollgate, litellm }),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),
   }

@@ -102,13 +102,14 @@ export const isOfOpenAI = (model: string): boolean => OPENAI_MODEL.test(model)
 /**
  * The address as calls are sent to it: without a slash at the end, and without the path of the
  * call itself, which some configs have. Ollama is often given by host alone; its OpenAI-compatible
- * paths begin with `/v1`.
+ * paths begin with `/v1`, and so do Anthropic's, which LiteLLM completes.
  */
 export function baseOf(address: string, provider: string): string {
   const base = address
     .trim()
-    .replace(/(\/chat\/completions)?\/*$/, '')
+    .replace(/(\/chat\/completions|\/messages)?\/*$/, '')
     .replace(/\/+$/, '')
+  if (provider === 'anthropic') return base.endsWith('/v1') ? base : `${base}/v1`
   const isBareOllama = provider.startsWith('ollama') && new URL(base).pathname === '/'
   return isBareOllama ? `${base}/v1` : base
 }

@@ -1,6 +1,6 @@
 import type { Dialect } from './config.ts'
 
-/** How to reach a provider that speaks OpenAI's wire format, when the config does not say it. */
+/** How to reach a provider that Tollgate speaks to, when the config does not say it. */
 export type KnownProvider = {
   /**
    * Where it is, up to what comes before `/chat/completions`; `{region}` in it is one of `places`.
@@ -128,9 +128,10 @@ const DATABRICKS: KnownProvider = {
 const COHERE = hosted('https://api.cohere.ai/compatibility/v1', 'COHERE_API_KEY', 'CO_API_KEY')
 
 /**
- * Names and variables are LiteLLM's (https://docs.litellm.ai/docs/providers), so that its configs
- * work. `…_API_BASE` is read only where there is no public address: an `OPENAI_API_BASE` that was
- * set for clients of Tollgate would send Tollgate's own calls back to itself.
+ * All speak OpenAI's wire format but `anthropic`, which has one of its own. Names and variables are
+ * LiteLLM's (https://docs.litellm.ai/docs/providers), so that its configs work. `…_API_BASE` is
+ * read only where there is no public address: an `OPENAI_API_BASE` or `ANTHROPIC_BASE_URL` that
+ * was set for clients of Tollgate would send Tollgate's own calls back to itself.
  *
  * Not LiteLLM's: deepseek, which it sends to the beta address (https://api-docs.deepseek.com);
  * github, whose old address is gone (https://docs.github.com/en/github-models/quickstart); and
@@ -147,6 +148,7 @@ export const PROVIDERS: ReadonlyMap<string, KnownProvider> = new Map(
     ai21_chat: hosted('https://api.ai21.com/studio/v1', 'AI21_API_KEY'),
     aihubmix: hosted('https://aihubmix.com/v1', 'AIHUBMIX_API_KEY'),
     aiml: hosted('https://api.aimlapi.com/v1', 'AIML_API_KEY'),
+    anthropic: hosted('https://api.anthropic.com/v1', 'ANTHROPIC_API_KEY'),
     apertis: hosted('https://api.stima.tech/v1', 'STIMA_API_KEY'),
     assemblyai: hosted('https://llm-gateway.assemblyai.com/v1', 'ASSEMBLYAI_API_KEY'),
     azure: AZURE,
@@ -264,7 +266,7 @@ export const PLACE_KEYS: readonly string[] = [...PROVIDERS.values()].flatMap(({ 
 /** LiteLLM's others. Most have a wire format of their own, which Tollgate does not speak yet. */
 export const UNSUPPORTED_PROVIDERS: ReadonlySet<string> = new Set(
   `
-  ai21 aleph_alpha amazon_nova anthropic anthropic_text anyscale auto_router bytez chatgpt
+  ai21 aleph_alpha amazon_nova anthropic_text anyscale auto_router bytez chatgpt
   clarifai cometapi compactifai custom datarobot deepgram docker_model_runner elevenlabs empower
   fal_ai gigachat github_copilot gradient_ai heroku infinity jina_ai lemonade maritalk nlp_cloud
   oci oobabooga palm petals predibase ragflow recraft replicate runwayml sagemaker

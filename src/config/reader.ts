@@ -21,7 +21,8 @@ export type Environment = (name: string) => Variable | null
 
 export type MapField = Field & { readonly setting: Extract<Setting, { kind: 'map' }> }
 
-const SECRET = /key|KEY|secret|SECRET|_TOKEN$|(?:database|webhook)_url|(?:DATABASE|WEBHOOK)_URL/
+const SECRET =
+  /key|KEY|secret|SECRET|_TOKEN$|_HEADERS$|(?:database|webhook)_url|(?:DATABASE|WEBHOOK)_URL/
 export const AN_ADDRESS = 'an address that begins with http:// or https://, without a password'
 
 const NOT_SHOWN = 'something else (not shown)'

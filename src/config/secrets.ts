@@ -7,17 +7,26 @@ const LENGTH_MIN = 7
 const TOKEN_LENGTH_MIN = 16
 
 /** What of a config must be neither logged nor shown: each key, and addresses that have one. */
-export function secretsOf({ masterKey, webhooks, deployments, passThroughs }: Config): string[] {
+export function secretsOf(config: Config): string[] {
+  const { masterKey, webhooks, deployments, passThroughs, observing } = config
   const ofDeployments = deployments.flatMap(({ apiKey, extraHeaders }) => [
     apiKey,
     ...Object.values(extraHeaders),
   ])
   const ofReceivers = webhooks.flatMap(({ url, secrets }) => [...partsOf(url), ...secrets])
   const ofTargets = passThroughs.flatMap(({ headers }) => Object.values(headers).flatMap(wordsOf))
-  return [masterKey, ...ofReceivers, ...ofDeployments, ...ofTargets].filter(
+  const { tracing } = observing
+  const ofCollector =
+    tracing === null ? [] : [...partsOf(tracing.url), ...tokensIn(tracing.headers)]
+  const ofOthers = [...ofTargets, ...ofCollector]
+  return [masterKey, ...ofReceivers, ...ofDeployments, ...ofOthers].filter(
     (value) => value !== null && value.length >= LENGTH_MIN,
   ) as string[]
 }
+
+/** The values of headers, and of `Bearer TOKEN` also the token by itself. */
+const tokensIn = (headers: Readonly<Record<string, string>>): string[] =>
+  Object.values(headers).flatMap((value) => [value, value.slice(value.indexOf(' ') + 1)])
 
 /** An address as a whole, and what of it may be a token: Slack's and Discord's are in the path. */
 function partsOf(address: string): string[] {

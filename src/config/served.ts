@@ -1,5 +1,6 @@
 import { dollarsText } from '../ledger/money.ts'
 import type { Price, Rates } from '../metering/price.ts'
+import { unitPricesOf } from '../metering/unit-prices.ts'
 import { isOutputKind, TOKEN_KINDS } from '../metering/usage.ts'
 import type { Config, DeploymentConfig } from './config.ts'
 
@@ -50,7 +51,12 @@ function prices(price: Price | null): string[] {
     ({ inputTokensAbove, rates }) =>
       `    above ${inputTokensAbove} input tokens: ${ratesText(rates)}`,
   )
-  return [`    ${ratesText(price.rates)}, by ${price.source}`, ...tiers]
+  const ofTokens = price.hasTokens === false ? [] : [ratesText(price.rates)]
+  const ofUnits = unitPricesOf(price).map(({ unit, dollars, about }) => {
+    const what = about === null ? unit : `${unit} ${about}`
+    return `$${decimalOf(dollars)} for one ${what}`
+  })
+  return [`    ${[...ofTokens, ...ofUnits].join(', ')}, by ${price.source}`, ...tiers]
 }
 
 /** Input and output, and of the other kinds those that cost something else. */
@@ -61,5 +67,8 @@ function ratesText(rates: Rates): string {
   })
   return `${kinds.map((kind) => `${kind} $${dollarsText(rates[kind])}`).join(', ')} a million`
 }
+
+/** Never with an exponent. */
+const decimalOf = (dollars: number): string => dollars.toFixed(15).replace(/\.?0+$/, '')
 
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`

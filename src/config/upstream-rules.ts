@@ -17,6 +17,7 @@ export const DEFAULT_UPSTREAM_RULES: UpstreamRules = {
   onDisconnect: 'abort',
   drainTimeoutMs: 120_000,
   drainTokensMax: 32_000,
+  dropsParams: false,
 }
 
 /** `section` is `tollgate_settings` or one deployment's `litellm_params`; null: it is not there. */
@@ -40,6 +41,7 @@ export function readUpstreamRules(
     onDisconnect: policy ?? byDefault.onDisconnect,
     drainTimeoutMs: seconds('drain_timeout') ?? byDefault.drainTimeoutMs,
     drainTokensMax: tokens ?? byDefault.drainTokensMax,
+    dropsParams: reader.flag(reader.field(section, 'drop_params')) ?? byDefault.dropsParams,
   }
 }
 

@@ -33,6 +33,8 @@ export type CourierParts = {
   readonly now: () => number
   /** From 0 up to 1. */
   readonly random: () => number
+  /** Told of each try, when it is known what becomes of the event. */
+  readonly tried?: (receiver: string, result: 'delivered' | 'failed' | 'dead') => void
 }
 
 /** Deliveries under way at once, to one receiver. */
@@ -146,9 +148,13 @@ export class Courier {
   }
 
   #keep(event: Waiting, { error, status, retryAfterMs }: Answer): Promise<void> {
-    const { store, now, random } = this.#parts
+    const { store, now, random, tried } = this.#parts
+    const { name } = this.receiver
     this.#tell(error)
-    if (error === null) return store.delivered(event)
+    if (error === null) {
+      tried?.(name, 'delivered')
+      return store.delivered(event)
+    }
     const dueAt = nextTryAt({
       attempts: event.attempts + 1,
       queuedAt: event.queuedAt,
@@ -157,8 +163,9 @@ export class Courier {
       isGone: status === GONE,
       chance: random(),
     })
+    tried?.(name, dueAt === null ? 'dead' : 'failed')
     if (dueAt !== null) return store.postponed(event, dueAt, error)
-    const facts = { receiver: this.receiver.name, event: event.id, error }
+    const facts = { receiver: name, event: event.id, error }
     logWarning('an event is given up; POST /webhook/replay sends it again', facts)
     return store.buried(event, error)
   }

@@ -1,6 +1,7 @@
 import type { BudgetRules } from '../config/config.ts'
 import { Refusal } from '../errors.ts'
 import type { VirtualKey } from '../ledger/key.ts'
+import { billedBesides } from '../metering/besides-tokens.ts'
 import type { Encode } from '../metering/tokens.ts'
 import type { Demand } from '../metering/worst-case.ts'
 import type { Accounts } from './accounts.ts'
@@ -100,8 +101,24 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   throw overBudget(reserved, { status: gate.budgetExceededStatus, now: gate.now() })
 }
 
+/**
+ * The checks of a call that costs nothing and is not held for. Throws the refusal of the first that
+ * says no: a budget that is used up, or a limit by the minute, is none of them.
+ */
+export function requireAllowed(
+  call: Pick<Applicant, 'customerId' | 'key' | 'deployment'>,
+  gate: Admission,
+) {
+  if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
+  if (call.customerId !== null || call.key !== null) ownersFor(call, gate, gate.now())
+}
+
 /** Whom the call is held on, once each has been asked whether it may be made at all. */
-function ownersFor(call: Applicant, gate: Admission, now: number): Owners {
+function ownersFor(
+  call: Pick<Applicant, 'customerId' | 'key' | 'deployment'>,
+  gate: Admission,
+  now: number,
+): Owners {
   const model = call.deployment.modelName
   const key = call.key === null ? null : keyOf(call.key, gate, now)
   if (key !== null) requireModel(key, model)
@@ -177,26 +194,38 @@ function refuseModel({ self: customer, budget }: LiveCustomer, model: string) {
 /** Without a price a call could not be counted against a budget: it is never free. */
 function refuseUnpriced(
   owner: LiveOwner,
-  { deployment, json }: Applicant,
+  { deployment, json, endpoint }: Applicant,
   { allowUnpriced }: BudgetRules,
 ) {
   const { price, services, modelName } = deployment
   // What is answered first costs up to twice as much, so the usual price would be too low.
   const isFirst = json['service_tier'] === 'priority'
   const isPriced = price !== null && (!isFirst || services.priority !== undefined)
-  if (isPriced || allowUnpriced) return
+  const besides = deployment.provider === 'anthropic' ? billedBesides(json) : null
+  if ((isPriced && besides === null) || allowUnpriced) return
   const { budget } = owner
   const own = budget?.modelMaxBudget?.[modelName]
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
+  if (isPriced) throw unpricedMember(owner, besides!)
   const end = price === null ? '' : '_priority'
+  const keys =
+    endpoint.media?.priceKeys ??
+    `\`input_cost_per_token${end}\` and \`output_cost_per_token${end}\``
   throw new Refusal(
     'model_not_priced',
     `Model \`${modelName}\` has no price${end === '' ? '' : ' for priority'}, and ` +
-      `${nameOf(owner)} has a budget. Add \`input_cost_per_token${end}\` and ` +
-      `\`output_cost_per_token${end}\` under its \`litellm_params\` in the config.`,
+      `${nameOf(owner)} has a budget. Add ${keys} under its \`litellm_params\` in the config.`,
     { param: end === '' ? 'model' : 'service_tier' },
   )
 }
+
+const unpricedMember = (owner: LiveOwner, member: string): Refusal =>
+  new Refusal(
+    'model_not_priced',
+    `\`${member}\` makes Anthropic bill for what has no price here or cannot be known before ` +
+      `the call, and ${nameOf(owner)} has a budget. Leave it out.`,
+    { param: member },
+  )
 
 /** What an upstream adds to a prompt by itself cannot be held for: nobody here knows how much. */
 function refuseUnbounded({ budget }: LiveOwner, { endpoint, json }: Applicant) {

@@ -2,11 +2,12 @@ import { Refusal } from '../errors.ts'
 import { dollarsText } from '../ledger/money.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import { errorMessage } from '../metering/delivered.ts'
-import { type Json, serviceOf, type Wire } from '../metering/wire.ts'
+import { type Json, modelOf, serviceOf, type Wire } from '../metering/wire.ts'
 import type { Departure } from './departure.ts'
 import type { Deployment } from './deployments.ts'
 import { answerHeaders } from './forward.ts'
 import { keepable } from './idempotency.ts'
+import type { Observation } from './observation.ts'
 import { readAtMost } from './read.ts'
 import { type Ending, LEFT_WAITING, type MeteredCall, NOTHING_CAME } from './settle.ts'
 import { refusalInside } from './upstream-errors.ts'
@@ -32,6 +33,7 @@ export type Answer = {
   readonly goOn: (answerId: string) => Promise<void>
   /** Further headers: the customer's limits by the minute, and how often it was tried. */
   readonly headers: Readonly<Record<string, string>>
+  readonly seen: Observation
 }
 
 /** What a repeat of a call with an `Idempotency-Key` is to be answered. */
@@ -51,6 +53,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
   const { response, wire, settle, abort, watch, deployment, departure } = answer
   let bytes: ArrayBuffer
   let json: Json
+  answer.seen.firstByte()
   try {
     watch.waits()
     const body = await readAtMost(response, ANSWER_BYTES_MAX)
@@ -81,6 +84,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
       isDrained: departure.hasLeft,
       usage: wire.usageOf(json),
       service: serviceOf(json),
+      model: modelOf(json),
       answerId,
       delivered: () => wire.textOf(json),
     },
@@ -90,8 +94,11 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
 }
 
 /** Throws for what is no answer although its status says so: nothing was delivered with it. */
-function readAnswer(bytes: ArrayBuffer, { wire, deployment }: Answer): Json {
-  const json: unknown = JSON.parse(new TextDecoder().decode(bytes))
+function readAnswer(bytes: ArrayBuffer, { wire, deployment, response }: Answer): Json {
+  const text = new TextDecoder().decode(bytes)
+  const isJson = response.headers.get('content-type')?.includes('json') ?? true
+  if (wire.fromText !== undefined && !isJson) return wire.fromText(text)
+  const json: unknown = JSON.parse(text)
   if (typeof json !== 'object' || json === null) throw new TypeError('not a JSON object')
   if (wire.isAnswer(json as Json)) return json as Json
   if (errorMessage(json as Json) !== null) throw refusalInside(json, deployment)

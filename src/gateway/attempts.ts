@@ -5,9 +5,11 @@ import type { Call, Gateway } from './call.ts'
 import type { Deployment } from './deployments.ts'
 import { editsFor } from './edits.ts'
 import { type Failure, forward, type Line } from './forward.ts'
+import { pricedFor } from './media-call.ts'
 import type { Asked } from './read-call.ts'
 import type { Turn } from './router.ts'
 import { canGoOnFrom, keptElsewhere } from './stored.ts'
+import { misfitOf } from './translate.ts'
 import { Watch } from './watch.ts'
 
 /** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
@@ -29,7 +31,11 @@ const RATE_LIMITED = 429
 const CALL_IS_WRONG = new Set([400, 409, 413, 415, 422])
 
 /** Where a call is now: whom it is sent to, and what is held for that. */
-export type Stop = Admitted & { readonly turn: Turn }
+export type Stop = Admitted & {
+  readonly turn: Turn
+  /** With the price of just this call. */
+  readonly deployment: Deployment
+}
 
 /** The answer of the first upstream that gave one. */
 export type Answered = { readonly response: Response; readonly line: Line }
@@ -72,7 +78,7 @@ export class Attempts {
   }
 
   get deployment(): Deployment {
-    return this.#stop.turn.deployment
+    return this.#stop.deployment
   }
 
   /** How often it went to another model. */
@@ -95,6 +101,7 @@ export class Attempts {
       const tried = await this.#try(abort, asking)
       if ('response' in tried) return tried
       asking(false)
+      this.#call.seen.failedTry()
       router.failed(turn, { forMs: coolingOf(tried, router.rules.cooldownMs) }, now())
       this.#tried.add(turn.deployment.id)
       if (!(await this.#goOn(tried, abort.signal))) throw tried.refusal
@@ -116,11 +123,12 @@ export class Attempts {
     const askedAt = performance.now()
     try {
       asking(true)
-      const { json, text, members, streaming } = this.#asked
+      const { json, streaming } = this.#asked
       const about = { endpoint: call.endpoint, deployment, asked: streaming, cap: this.#stop.cap }
       const edits = editsFor(json, about)
-      const body = edits.size === 0 ? call.body : editBody(text, members, edits)
-      const { id: callId, endpoint, headers } = call
+      const body = bodyWith(edits, call, this.#asked)
+      const { id: callId, endpoint } = call
+      const headers = call.seen.asking(deployment, call.headers)
       const ask = { callId, endpoint, headers, body, json, now: gateway.now() }
       const tried = await forward(ask, line)
       if ('response' in tried) {
@@ -204,30 +212,48 @@ export class Attempts {
   }
 }
 
+/** As it came, where nothing has to differ. */
+function bodyWith(
+  edits: ReadonlyMap<string, string | null>,
+  { body, form }: Call,
+  { text, members }: Asked,
+) {
+  if (form) return form.edited(edits)
+  return edits.size === 0 ? body : editBody(text, members, edits)
+}
+
 async function stopAt(
   model: string,
   about: { readonly call: Call; readonly asked: Asked; readonly tried: ReadonlySet<string> },
   gateway: Gateway,
 ): Promise<Stop> {
   const { call, asked, tried } = about
-  const { region, isListed, previous, json, text, customerId } = asked
-  const bytes = call.body.length
+  const { region, isListed, previous, json, text, upload, customerId } = asked
+  const bytes = call.form?.fieldBytes ?? call.body.length
+  const isKeptAt = canGoOnFrom(previous, gateway.deployments)
+  let misfit: Refusal | null = null
   const turn = gateway.router.take({
     model,
     region,
     isListed,
-    isFit: canGoOnFrom(previous, gateway.deployments),
-    misfit: () => keptElsewhere(model),
+    isFit(deployment) {
+      if (!isKeptAt(deployment)) return false
+      const refusal = misfitOf({ endpoint: call.endpoint, deployment, json })
+      misfit ??= refusal
+      return refusal === null
+    },
+    misfit: () => misfit ?? keptElsewhere(model),
     tried,
     tokens: Math.ceil(bytes / BYTES_PER_TOKEN),
     now: gateway.now(),
   })
   const { endpoint, key } = call
-  const demanding = { endpoint, json, text, bodyBytes: bytes, context: previous?.context ?? 0 }
-  const { deployment } = turn
+  const context = previous?.context ?? 0
+  const demanding = { endpoint, json, text, bodyBytes: bytes, context, upload }
+  const deployment = pricedFor({ endpoint, json, upload }, turn.deployment)
   try {
     const of = { ...demanding, customerId, key, model: asked.model, deployment }
-    return { ...(await admit(of, gateway)), turn }
+    return { ...(await admit(of, gateway)), turn, deployment }
   } catch (refusal) {
     gateway.router.undo(turn)
     throw refusal

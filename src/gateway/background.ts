@@ -3,7 +3,7 @@ import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import { RESPONSES_WIRE } from '../metering/responses-wire.ts'
 import { inputTokens, NO_USAGE, outputTokens } from '../metering/usage.ts'
-import { type Json, serviceOf } from '../metering/wire.ts'
+import { type Json, modelOf, serviceOf } from '../metering/wire.ts'
 import type { Answer } from './answer.ts'
 import type { Departure } from './departure.ts'
 import type { Deployment } from './deployments.ts'
@@ -80,6 +80,7 @@ function endingOf(json: Json | null, answerId: string): Ending {
     outcome: json['status'] === 'failed' ? 'upstream_failed' : 'ok',
     usage: RESPONSES_WIRE.usageOf(json),
     service: serviceOf(json),
+    model: modelOf(json),
     answerId,
     delivered: () => RESPONSES_WIRE.textOf(json),
   }

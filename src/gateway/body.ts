@@ -30,6 +30,22 @@ const ACTED_ON = new Set([
   'n',
   'best_of',
   'service_tier',
+  'thinking',
+  // What a budget must not be told one way and Anthropic another.
+  'context_management',
+  'fallbacks',
+  'inference_geo',
+  'mcp_servers',
+  'messages',
+  'speed',
+  'system',
+  'thread',
+  'tools',
+  'size',
+  'quality',
+  'partial_images',
+  'frame_count',
+  'input',
 ])
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

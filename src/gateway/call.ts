@@ -8,16 +8,19 @@ import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { type Answered, Attempts } from './attempts.ts'
 import { goOnWith, storedAnswer } from './background.ts'
+import { bytesAnswer } from './bytes.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Form } from './form.ts'
 import { Guard } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
 import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
+import type { Observation } from './observation.ts'
 import { readCall } from './read-call.ts'
 import type { Router } from './router.ts'
 import {
@@ -39,11 +42,15 @@ export type Call = {
   readonly id: string
   readonly endpoint: Endpoint
   readonly headers: Headers
+  /** Empty if it is a form. */
   readonly body: Uint8Array<ArrayBuffer>
+  readonly form?: Form | null
   /** What it came with; null: the master key. */
   readonly key: VirtualKey | null
   /** Aborts when the client hangs up. */
   readonly signal: AbortSignal
+  /** What is seen of it, by metrics, traces and the log. */
+  readonly seen: Observation
 }
 
 /** What the gateway needs of everybody else; `app.ts` joins it. */
@@ -83,11 +90,14 @@ export type Gateway = Admission & {
  */
 export async function handleCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = gateway.now()
-  const { endpoint } = call
+  const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
-  const { json, streaming, customerId, model } = asked
+  const { json, streaming, customerId, model, upload } = asked
+  const isServed = gateway.deployments.of(model).length > 0
+  seen.asks({ model: isServed ? model : null, customerId, isStream: streaming.stream })
   const repeat = gateway.idempotency.begin({
-    ...call,
+    headers: call.headers,
+    body: call.form?.digest ?? call.body,
     path: endpoint.path,
     customerId,
     keyId: call.key?.id ?? null,
@@ -98,15 +108,16 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     gateway.idempotency.end(repeat)
     throw refusal
   })
+  seen.admitted()
 
   const { customer, key } = attempts.stop.reservation ?? { customer: null, key: null }
   const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
-  const identity = { id: call.id, endpoint, ...whose, model, json, startedAt }
+  const identity = { id: call.id, endpoint, ...whose, model, json, upload, startedAt }
   const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
   const abort = new AbortController()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
   const departure = new Departure(abort, rulesNow())
-  const settle = settleOnce({ attempts, metered, repeat, departure }, gateway)
+  const settle = settleOnce({ attempts, metered, repeat, departure, seen }, gateway)
   gateway.openCalls.open(openCallOf(metered(), repeat))
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
@@ -136,13 +147,18 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const headers = { ...limits, ...attemptHeaders(attempts) }
   const { wire } = endpoint
   const goOn = goOnWith({ open: openCallOf(metered(), repeat), line, departure, settle }, gateway)
-  const answer = { call: metered(), response, wire, ...line, departure, settle, goOn, headers }
+  const about = { call: metered(), seen, response, wire, ...line, departure, settle }
+  const answer = { ...about, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-  if (!isStream || wire.stream === null) return jsonAnswer(answer)
-  return streamAnswer(answer, wire.stream, {
+  const stream = wire.streamFor?.(json) ?? wire.stream
+  if (!isStream || stream === null) {
+    return wire.isBinary === true ? bytesAnswer(answer, gateway) : jsonAnswer(answer)
+  }
+  return streamAnswer(answer, stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
-    guard: guardOf(reservation, attempts.deployment, gateway),
+    // What cannot be capped was held for whole.
+    guard: endpoint.media === undefined ? guardOf(reservation, attempts.deployment, gateway) : null,
     checkpoints: gateway.checkpoints,
   })
 }
@@ -175,14 +191,16 @@ function settleOnce(
     readonly metered: () => MeteredCall
     readonly repeat: Repeat | null
     readonly departure: Departure
+    readonly seen: Observation
   },
   gateway: Gateway,
 ): Answer['settle'] {
-  const { attempts, repeat, departure } = about
+  const { attempts, repeat, departure, seen } = about
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
     const metered = about.metered()
     const { reservation, turn } = attempts.stop
+    seen.settling(ending.model ?? null)
     const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
       // Our own mistake must not hold a customer's money for ever.
       logError(`call ${metered.id} could not be metered and is charged nothing`, error)
@@ -194,12 +212,14 @@ function settleOnce(
     const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
     await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
     gateway.accounts.written(reservation)
+    seen.booked(row)
     return settlement
   }
   const ended = () => {
     gateway.inFlight.remove(about.metered().id)
     gateway.idempotency.end(repeat)
     departure.settled()
+    seen.settled()
   }
   return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
 }

@@ -1,5 +1,8 @@
+import type { OpenCall } from '../ledger/open-call.ts'
 import { logError } from '../log.ts'
 import type { Encode } from '../metering/tokens.ts'
+import type { Usage } from '../metering/usage.ts'
+import { countedUsage } from './counted-usage.ts'
 import { countInTurns, countPromptInTurns } from './counting.ts'
 import type { MeteredCall } from './settle.ts'
 
@@ -24,11 +27,15 @@ export type Stream = {
   readonly counted: (tokens: number) => void
 }
 
+/** What a stream has delivered: tokens of text, or (`usage`) what there is besides. */
+type Delivered = Pick<OpenCall, 'input' | 'output' | 'usage'>
+
 type Watched = Stream & {
   /** Characters of `delivered` that are counted. */
   chars: number
   input: number
   output: number
+  usage: Usage | null
   dueAt: number
 }
 
@@ -38,23 +45,28 @@ type Watched = Stream & {
  * counted again and again; each cut may be off by a token. A stream that ends sooner costs nothing.
  */
 export class Checkpoints {
-  readonly #write: (id: string, delivered: { input: number; output: number }) => void
+  readonly #write: (id: string, delivered: Delivered) => void
   readonly #tokenizerFor: (model: string) => Promise<Encode>
   readonly #streams = new Set<Watched>()
   #isLooking = false
 
   constructor(parts: {
-    readonly write: (id: string, delivered: { input: number; output: number }) => void
+    readonly write: (id: string, delivered: Delivered) => void
     readonly tokenizerFor: (model: string) => Promise<Encode>
   }) {
     this.#write = parts.write
     this.#tokenizerFor = parts.tokenizerFor
   }
 
+  /** Streams under way. */
+  get count(): number {
+    return this.#streams.size
+  }
+
   /** Answers what ends the watch. */
   watch(stream: Stream): () => void {
     const dueAt = performance.now() + EVERY_MS
-    const watched = { ...stream, chars: 0, input: 0, output: 0, dueAt }
+    const watched = { ...stream, chars: 0, input: 0, output: 0, usage: null, dueAt }
     this.#streams.add(watched)
     if (!this.#isLooking) void this.#look()
     return () => this.#streams.delete(watched)
@@ -68,7 +80,9 @@ export class Checkpoints {
       for (const stream of this.#streams) {
         const now = performance.now()
         const { model } = stream.call.deployment.pricedAs
-        if (now > stream.dueAt - EVERY_MS + LOAD_AFTER_MS) void this.#tokenizerFor(model)
+        const isSoonDue = now > stream.dueAt - EVERY_MS + LOAD_AFTER_MS
+        const isText = stream.call.endpoint.media === undefined
+        if (isSoonDue && isText) void this.#tokenizerFor(model)
         if (now < stream.dueAt) continue
         try {
           await this.#checkpoint(stream)
@@ -85,6 +99,12 @@ export class Checkpoints {
     const { call } = stream
     const text = stream.delivered()
     if (text.length === stream.chars) return
+    if (call.endpoint.media !== undefined) {
+      stream.usage = await countedUsage(call, text, this.#tokenizerFor)
+      stream.chars = text.length
+      if (this.#streams.has(stream)) this.#write(call.id, stream)
+      return
+    }
     const encode = await this.#tokenizerFor(call.deployment.pricedAs.model)
     if (stream.chars === 0) stream.input = await countPromptInTurns(call.json, encode)
     stream.output += await countInTurns([text.slice(stream.chars)], encode)

@@ -1,9 +1,17 @@
-import { hasAudio, hasImages, imageCount, imageTokensMax } from '../metering/images.ts'
+import {
+  documentTokensMax,
+  hasAudio,
+  hasImages,
+  imageCount,
+  imageTokensMax,
+} from '../metering/images.ts'
+import type { Units } from '../metering/media.ts'
 import type { Price } from '../metering/price.ts'
 import type { Json } from '../metering/wire.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
 import type { Deployment } from './deployments.ts'
 import { type Endpoint, wholeNumber } from './endpoint.ts'
+import { mediaCallOf, type Upload } from './media-call.ts'
 import { Prompt } from './prompt.ts'
 
 /**
@@ -30,6 +38,8 @@ export type Demanding = {
   readonly bodyBytes: number
   /** What is read besides, of an answer that the call goes on from: at most, tokens. */
   readonly context: number
+  /** What came with it besides its text. */
+  readonly upload?: Upload | null
 }
 
 /**
@@ -40,24 +50,27 @@ export type Demanding = {
 export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
   const { endpoint, json, text } = call
   const images = imageCount(json) * imageTokensMax(deployment.pricedAs.model)
+  const isAnthropic = deployment.provider === 'anthropic'
+  const documents = isAnthropic ? documentTokensMax(json, deployment.pricedAs.model) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,
     choices: endpoint.choices(json),
     modelMax: writesNothing ? 0 : deployment.outputTokensMax,
   }
+  const { price } = deployment
   const ingredients = {
     hasAudio: hasAudio(json),
     hasImages: images > 0 || hasImages(json),
     hasHourCache: text.includes('"1h"'),
-    units: {},
+    units: price === null ? {} : unitsOf(call, deployment, price),
   }
   const prices = pricesThatMayApply(json, deployment)
   const sized = (inputTokens: number): Demand => {
     const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     return { ...base, inputTokens, rates }
   }
-  const besides = images + call.context
+  const besides = images + documents + call.context
   const most = call.bodyBytes + besides
   const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {
@@ -67,6 +80,12 @@ export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
       return sized(Math.min(most, Math.ceil(counted * (1 + margin)) + MARGIN_TOKENS))
     }),
   }
+}
+
+/** Whatever of a call for pictures or sound does not depend on the length of its text. */
+function unitsOf(call: Demanding, deployment: Deployment, price: Price): Units {
+  const { media } = call.endpoint
+  return media === undefined ? {} : media.most(price, mediaCallOf(call, deployment))
 }
 
 /**

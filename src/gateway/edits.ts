@@ -22,7 +22,8 @@ export function editsFor(
   if (json['model'] !== deployment.upstreamModel) {
     edits.set('model', JSON.stringify(deployment.upstreamModel))
   }
-  for (const name of ['litellm_metadata', ...dialect.drops]) {
+  const ours = [...OURS[endpoint.format], ...(endpoint.ours ?? [])]
+  for (const name of [...ours, ...dialect.drops]) {
     if (name in json) edits.set(name, null)
   }
   if (endpoint.asksForUsage && !dialect.takesStreamOptions) {
@@ -32,8 +33,17 @@ export function editsFor(
     edits.set('stream_options', JSON.stringify({ ...options, include_usage: true }))
   }
   for (const [name, value] of capsFor(json, { endpoint, deployment, cap })) edits.set(name, value)
+  for (const [name, value] of Object.entries(cap === null ? {} : endpoint.fitTo(json, cap))) {
+    edits.set(name, JSON.stringify(value))
+  }
   return edits
 }
+
+/** What is for the gateway alone; Anthropic refuses a member that it does not know. */
+const OURS = {
+  openai: ['litellm_metadata'],
+  anthropic: ['litellm_metadata', 'user', 'safety_identifier'],
+} as const
 
 /** OpenAI's present name of a chat's cap, that not all heed. */
 const COMPLETION_CAP = 'max_completion_tokens'

@@ -1,9 +1,10 @@
 import { Refusal } from '../errors.ts'
 import { simulate } from '../providers/demo.ts'
-import { openaiRequest } from '../providers/openai.ts'
 import type { Deployment } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { FormBody } from './form.ts'
 import { readAtMost } from './read.ts'
+import { upstreamCall } from './translate.ts'
 import { connectionFailed, refusalOf, type Why, whyOf } from './upstream-errors.ts'
 import type { Watch } from './watch.ts'
 
@@ -13,7 +14,7 @@ export type Ask = {
   readonly endpoint: Endpoint
   readonly headers: Headers
   /** As it goes upstream. */
-  readonly body: string | Uint8Array<ArrayBuffer>
+  readonly body: string | Uint8Array<ArrayBuffer> | FormBody
   /** What `body` says. */
   readonly json: Readonly<Record<string, unknown>>
   readonly now: number
@@ -95,13 +96,13 @@ async function send(ask: Ask, line: Line): Promise<Tried> {
 }
 
 async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise<Tried> {
-  const { url, headers } = openaiRequest(deployment, ask.endpoint.path, ask.headers)
+  const { url, headers, body, answered } = upstreamCall(ask, deployment)
+  const sent = isForm(body) ? sentForm(body, headers) : { body, headers }
   try {
     const response = decoded(
       await fetch(url, {
         method: 'POST',
-        headers,
-        body: ask.body,
+        ...sent,
         redirect: 'manual',
         signal: abort.signal,
         // Bun's own, else 5 minutes without a byte (https://github.com/oven-sh/bun/pull/6217):
@@ -109,13 +110,13 @@ async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise
         timeout: false,
       }),
     )
-    if (response.ok) return { response }
+    if (response.ok) return { response: answered(response) }
     const text = new TextDecoder().decode((await readAtMost(response, ERROR_BYTES_MAX)).bytes)
-    const { status, headers: answered } = response
+    const { status, headers: told } = response
     return {
       refusal: refusalOf(response, text, deployment),
-      mayRetry: PASSING.has(status) && answered.get('x-should-retry') !== 'false',
-      retryAfterMs: retryAfterMs(answered),
+      mayRetry: PASSING.has(status) && told.get('x-should-retry') !== 'false',
+      retryAfterMs: retryAfterMs(told),
       isBroken: false,
       status,
       why: whyOf(text),
@@ -128,6 +129,20 @@ async function sendOnce(ask: Ask, { deployment, abort, decoded }: Line): Promise
   }
 }
 
+const isForm = (body: Ask['body']): body is FormBody =>
+  typeof body === 'object' && 'contentType' in body
+
+/** Deno does not tell the length of what it streams, and sends it in chunks. */
+const sentForm = (form: FormBody, headers: Readonly<Record<string, string>>) => ({
+  headers: {
+    ...headers,
+    'content-type': form.contentType,
+    'content-length': String(form.bytes),
+  },
+  body: form.open(),
+  duplex: 'half',
+})
+
 /** Null: the upstream asks for nothing that can be read. A date is not waited for. */
 function retryAfterMs(headers: Headers): number | null {
   const seconds = Number.parseFloat(headers.get('retry-after') ?? '')
@@ -137,7 +152,13 @@ function retryAfterMs(headers: Headers): number | null {
 /**
  * Headers of an upstream's answer that a client gets; others may name accounts, or be wrong here.
  */
-const ANSWER_HEADERS = ['content-type', 'x-request-id', 'openai-processing-ms', 'openai-version']
+const ANSWER_HEADERS = [
+  'content-type',
+  'request-id',
+  'x-request-id',
+  'openai-processing-ms',
+  'openai-version',
+]
 
 export function answerHeaders(response: Response): Record<string, string> {
   const headers: Record<string, string> = {}

@@ -32,7 +32,7 @@ export class Idempotency {
    */
   begin(call: {
     readonly headers: Headers
-    readonly body: Uint8Array
+    readonly body: Uint8Array | string
     readonly path: string
     readonly customerId: string | null
     /** `VirtualKey.id`; null: the master key. Who has another key gets nobody's answers. */

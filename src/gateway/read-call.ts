@@ -5,10 +5,13 @@ import { type CallBody, type Member, membersOf, parseBody, refuseDuplicates } fr
 import type { Call, Gateway } from './call.ts'
 import { identify } from './identify.ts'
 import { mayCall } from './key-access.ts'
+import type { Upload } from './media-call.ts'
 import { previousOf } from './stored.ts'
 
 /** What a call asks, and for whom. */
 export type Asked = CallBody & {
+  /** What came with it besides; null: nothing. */
+  readonly upload: Upload | null
   readonly members: readonly Member[]
   readonly streaming: Streaming
   readonly customerId: string | null
@@ -24,9 +27,7 @@ export type Asked = CallBody & {
 /** Reads a call. Throws the refusal of the first thing that is wrong. */
 export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const { endpoint, key } = call
-  const { text, json } = parseBody(call.body)
-  const members = membersOf(text)
-  refuseDuplicates(members)
+  const { text, json, members, upload } = readBody(call)
   const streaming = readStreaming(json)
   if (endpoint.keepsAnswers) refuseStreamInBackground(json, streaming)
   const named = () => identify({ headers: call.headers, json }, gateway.identifyRules)
@@ -37,7 +38,17 @@ export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const model = modelOf(json, defaultModel)
   const by = { key, tab: known?.self.tab ?? null, now }
   const previous = endpoint.keepsAnswers ? previousOf(json, by, gateway.responses) : null
-  return { text, json, members, streaming, customerId, model, region, isListed, previous }
+  const body = { text, json, members, upload }
+  return { ...body, streaming, customerId, model, region, isListed, previous }
+}
+
+/** What a body says, or a form, whose fields were refused if they are there twice. */
+function readBody({ body, form }: Call): Pick<Asked, 'text' | 'json' | 'members' | 'upload'> {
+  if (form) return { text: '', json: form.json, members: [], upload: form.upload }
+  const { text, json } = parseBody(body)
+  const members = membersOf(text)
+  refuseDuplicates(members)
+  return { text, json, members, upload: null }
 }
 
 /** The model that the call names, or else the customer's own default. */

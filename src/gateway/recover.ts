@@ -1,5 +1,10 @@
 import type { Budget } from '../ledger/budget.ts'
-import type { KeptAnswer, OpenCall, Remembered } from '../ledger/open-call.ts'
+import {
+  hasDelivered,
+  type KeptAnswer,
+  type OpenCall,
+  type Remembered,
+} from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import { logWarning } from '../log.ts'
@@ -67,7 +72,8 @@ async function reportedOf(
 }
 
 /** Who repeats a call that was charged in part would be charged twice; so it is remembered. */
-function keptOf({ id, repeat, output }: OpenCall, answeredAt: number): KeptAnswer | null {
-  if (repeat === null || output === 0) return null
+function keptOf(open: OpenCall, answeredAt: number): KeptAnswer | null {
+  const { id, repeat } = open
+  if (repeat === null || !hasDelivered(open)) return null
   return { ...repeat, callId: id, body: null, headers: {}, answeredAt }
 }

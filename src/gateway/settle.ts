@@ -1,21 +1,26 @@
 import { type Nanos, ZERO } from '../ledger/money.ts'
-import type { OpenCall } from '../ledger/open-call.ts'
+import { hasDelivered, type OpenCall } from '../ledger/open-call.ts'
 import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Encode } from '../metering/tokens.ts'
 import { inputTokens, NO_USAGE, outputTokens, type Usage } from '../metering/usage.ts'
-import { countInTurns, countPromptInTurns } from './counting.ts'
+import { chargedOf, countedUsage } from './counted-usage.ts'
 import { type Deployment, pricedIn } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
+import type { Upload } from './media-call.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
 export type Ending = {
   readonly outcome: Outcome
   /** What the upstream reported; null: nothing. */
   readonly usage: Usage | null
+  /** What it reported to have read, if it broke off before the rest. */
+  readonly input?: Usage | null
   /** The service tier that it says it answered in; null: it does not say. */
   readonly service?: string | null
+  /** The model that it says it answered with; null: it does not say. */
+  readonly model?: string | null
   /** The upstream reported it when the client had left. */
   readonly isDrained?: boolean
   /** By what the upstream knows the answer; null: it says nothing. */
@@ -44,6 +49,8 @@ export type MeteredCall = {
   readonly deployment: Deployment
   /** The call's body. */
   readonly json: Readonly<Record<string, unknown>>
+  /** What came with it besides. */
+  readonly upload?: Upload | null
   readonly startedAt: number
 }
 
@@ -88,6 +95,7 @@ export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenC
   repeat,
   input: 0,
   output: 0,
+  usage: null,
 })
 
 /**
@@ -95,14 +103,14 @@ export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenC
  * (`reported`), else at what it had delivered.
  */
 export function interruptedRow(open: OpenCall, reported: Usage | null, now: number): LedgerRow {
-  const { repeat, input, output, ...identity } = open
-  const delivered = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
-  const usage = reported ?? delivered
+  const { repeat, input, output, usage: counted, ...identity } = open
+  const text = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
+  const usage = reported ?? { ...NO_USAGE, ...(counted ?? text) }
   const cost = open.price === UNPRICED ? ZERO : costOf(usage, JSON.parse(open.price) as Price)
-  const ownSource = output === 0 ? 'none' : 'estimated'
+  const ownSource = hasDelivered(open) ? 'estimated' : 'none'
   const usageSource = reported === null ? ownSource : 'upstream'
-  const counted = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
-  return { ...identity, ...counted, settledAt: now }
+  const settled = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
+  return { ...identity, ...settled, settledAt: now }
 }
 
 const identityOf = (call: MeteredCall) => ({
@@ -127,17 +135,16 @@ async function usageOf(
   tokenizerFor: (model: string) => Promise<Encode>,
 ): Promise<{ usage: Usage; usageSource: UsageSource }> {
   if (ending.usage === NO_USAGE) return { usage: NO_USAGE, usageSource: 'none' }
-  if (ending.usage !== null) {
-    return { usage: ending.usage, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
+  const reported = chargedOf(call, ending.usage)
+  if (reported !== null) {
+    return { usage: reported, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
   }
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }
-  const encode = await tokenizerFor(call.deployment.pricedAs.model)
-  const usage = {
-    ...NO_USAGE,
-    input: await countPromptInTurns(call.json, encode),
-    output: await countInTurns([delivered], encode),
-  }
+  const counted = await countedUsage(call, delivered, tokenizerFor)
+  const { input: read = null } = ending
+  // What was read the upstream knows better, where it has told that before the rest.
+  const usage = read === null ? counted : { ...read, output: counted.output }
   return { usage, usageSource: 'estimated' }
 }

@@ -1,6 +1,7 @@
 import { Refusal } from '../errors.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
-import { ChunkReader, eventsOf } from '../metering/chunks.ts'
+import { ChunkReader } from '../metering/chunks.ts'
+import { eventsOf } from '../metering/sse.ts'
 import { NO_USAGE } from '../metering/usage.ts'
 import type { StreamWire } from '../metering/wire.ts'
 import { type Answer, headersOf } from './answer.ts'
@@ -116,6 +117,7 @@ class Passage {
     this.#answer.watch.waits()
     const { done, value } = await this.#upstream.read()
     this.#answer.watch.seen()
+    this.#answer.seen.firstByte()
     if (!done) return this.#passAll(client, value)
     const rest = this.#reader.rest()
     const outcome = outcomeOf(this.#reader)
@@ -201,7 +203,9 @@ class Passage {
       outcome: hasLeft ? 'client_closed' : outcome,
       isDrained: hasLeft && !this.#isToldInTime,
       usage: this.#reader.usage(),
+      input: this.#reader.input(),
       service: this.#reader.service(),
+      model: this.#reader.model(),
       answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,
       delivered,
     })

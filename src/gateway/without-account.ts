@@ -13,6 +13,9 @@ const ACCOUNTS = new RegExp(
     String.raw`\bbearer\s+\S+`,
     // Users at OpenAI and OpenRouter, projects at Google, anything at Amazon.
     String.raw`\buser[-_][A-Za-z0-9]{16,}`,
+    // Organisations at Anthropic, whose sentences on limits name them, and workspaces.
+    String.raw`\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`,
+    String.raw`\bwrkspc_\w+`,
     String.raw`\bprojects?/[\w.:-]+`,
     String.raw`\barn:aws[\w:/.*-]+`,
     // Resources at Azure.

@@ -1,10 +1,9 @@
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
-import type { ENDPOINTS } from '../gateway/endpoint.ts'
 import { anotherCall, callUnderWay } from '../gateway/idempotency.ts'
 import { type Answer, operation } from './operation.ts'
 
-const COMMON = {
+export const COMMON = {
   model: Type.String({ description: 'A served model.', examples: ['demo'] }),
   user: Type.Optional(
     Type.String({
@@ -19,13 +18,13 @@ const COMMON = {
   ),
 }
 
-const STREAM = {
+export const STREAM = {
   stream: Type.Optional(
     Type.Boolean({ description: 'Answer in pieces, as they come.', examples: [true] }),
   ),
 }
 
-const AS_SENT = { description: 'Every other field goes to the upstream as you sent it.' }
+export const AS_SENT = { description: 'Every other field goes to the upstream as you sent it.' }
 
 const MESSAGES = [{ role: 'user', content: 'what time is it' }]
 
@@ -87,34 +86,73 @@ const REFUSALS = [
 
 const MADE_OF = 'The charge is on disk before the answer ends: its last byte waits for that.'
 
-function call(about: {
+export function call(about: {
   readonly summary: string
   readonly like: string
+  /** Whose path it is. */
+  readonly of?: string
   readonly description?: string
   readonly body: Type.TSchema
-  readonly examples: NonNullable<Parameters<typeof operation>[0]['unparsedBody']>['examples']
-  readonly answer: Pick<Answer, 'schema'> & { readonly streams: boolean }
+  readonly examples?: NonNullable<Parameters<typeof operation>[0]['unparsedBody']>['examples']
+  readonly answer: Pick<Answer, 'schema' | 'contentTypes'> & { readonly streams: boolean }
+  /** Of the body. Default: JSON. */
+  readonly contentType?: 'multipart/form-data'
+  /** Besides those of every endpoint. */
+  readonly refusals?: readonly Refusal[]
 }) {
-  const { summary, like, description = '', body, examples, answer } = about
+  const {
+    summary,
+    like,
+    of = 'OpenAI',
+    description = '',
+    body,
+    examples,
+    answer,
+    contentType,
+  } = about
   return operation({
     tag: 'Calls',
     summary,
-    description: `As OpenAI \`POST /v1${like}\`. ${MADE_OF} ${description}`.trim(),
+    description: `As ${of} \`POST /v1${like}\`. ${MADE_OF} ${description}`.trim(),
     takes: IDEMPOTENCY_KEY,
-    unparsedBody: { schema: body, ...(examples === undefined ? {} : { examples }) },
+    unparsedBody: {
+      schema: body,
+      ...(examples === undefined ? {} : { examples }),
+      ...(contentType === undefined ? {} : { contentType }),
+    },
     answer: {
       description: "The upstream's answer, byte for byte.",
       schema: answer.schema,
-      contentTypes: ['application/json', ...(answer.streams ? ['text/event-stream'] : [])],
+      contentTypes: [
+        ...(answer.contentTypes ?? ['application/json']),
+        ...(answer.streams ? ['text/event-stream'] : []),
+      ],
       headers: COST_HEADERS,
     },
-    refusals: REFUSALS,
+    refusals: [...REFUSALS, ...(about.refusals ?? [])],
   })
 }
 
 const input = Type.Unknown({ description: 'What is asked.', examples: ['what time is it'] })
 
-/** The text of each metered endpoint. */
+/** Bodies of Anthropic's paths. */
+const ANTHROPICS = {
+  model: Type.String({
+    description: 'A served model of Anthropic, or `demo`.',
+    examples: ['demo'],
+  }),
+  messages: Type.Array(Type.Unknown(), { description: 'The conversation so far.' }),
+  metadata: Type.Optional(
+    Type.Object({ user_id: Type.Optional(Type.String({ description: 'The customer.' })) }),
+  ),
+}
+const ASKED = { model: 'demo', messages: MESSAGES }
+const ANTHROPIC =
+  'For models of Anthropic (`model: anthropic/…` in the config) and the demo. Errors are in the ' +
+  'shape of both Anthropic and OpenAI: ' +
+  '`{"type": "error", "error": {"type", "message", "param", "code"}}`.'
+
+/** The text of each metered endpoint whose body is JSON and whose answer is text. */
 export const CALL_DOCS = {
   CHAT: call({
     summary: 'A chat completion, on the tab of the customer in `user`',
@@ -196,4 +234,46 @@ export const CALL_DOCS = {
     },
     answer: { schema: Type.Unknown({ description: 'A list of results.' }), streams: false },
   }),
-} satisfies Record<keyof typeof ENDPOINTS, unknown>
+  MESSAGES: call({
+    summary: 'A message of an Anthropic model, on the tab of the customer in `metadata.user_id`',
+    like: '/messages',
+    of: 'Anthropic',
+    description: `${ANTHROPIC} A stream that fails ends with an event \`error\`.`,
+    body: Type.Object(
+      {
+        ...ANTHROPICS,
+        max_tokens: Type.Integer({ description: 'The longest answer, in tokens.' }),
+        ...STREAM,
+      },
+      AS_SENT,
+    ),
+    examples: {
+      plain: {
+        summary: 'In one piece',
+        value: { ...ASKED, max_tokens: 100, metadata: { user_id: 'alice' } },
+      },
+      stream: { summary: 'As a stream', value: { ...ASKED, max_tokens: 100, stream: true } },
+    },
+    answer: {
+      schema: Type.Unknown({ description: 'A `message`, or a stream of its events.' }),
+      streams: true,
+    },
+  }),
+}
+
+/** The text of what is forwarded and costs nothing. */
+export const COUNT_TOKENS_DOCS = operation({
+  tag: 'Calls',
+  summary: 'How many tokens a call of `/messages` would read',
+  description: `As Anthropic \`POST /v1/messages/count_tokens\`; free of charge. ${ANTHROPIC}`,
+  unparsedBody: {
+    schema: Type.Object(ANTHROPICS, AS_SENT),
+    examples: { plain: { summary: 'A text', value: ASKED } },
+  },
+  answer: {
+    description: "The upstream's answer, byte for byte.",
+    schema: Type.Unknown({ description: '`{"input_tokens": 14}`' }),
+    headers: { 'x-tollgate-call-id': COST_HEADERS['x-tollgate-call-id'] },
+  },
+  refusals: REFUSALS.filter(({ code }) => code !== 'budget_exceeded'),
+})

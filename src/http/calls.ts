@@ -1,21 +1,37 @@
 import { Elysia } from 'elysia'
 import { Refusal } from '../errors.ts'
 import type { Call } from '../gateway/call.ts'
-import { ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
+import { COUNT_TOKENS, ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
+import type { Observation } from '../gateway/observation.ts'
 import type { VirtualKey } from '../ledger/key.ts'
-import { CALL_DOCS } from './call-docs.ts'
+import { CALL_DOCS, COUNT_TOKENS_DOCS } from './call-docs.ts'
+import type { DiskRefusal } from './failures.ts'
+import { FIELDS_BYTES_MAX, type FormParts, readForm, type SpooledForm } from './form.ts'
+import { MEDIA_DOCS } from './media-docs.ts'
 import { type BodyLimits, bytesAtMost, readBody } from './request-body.ts'
+import { Room } from './room.ts'
+
+const DOCS: Record<keyof typeof ENDPOINTS, object> = { ...CALL_DOCS, ...MEDIA_DOCS }
 
 export type CallParts = {
   readonly handleCall: (call: Call) => Promise<Response>
+  /** The same for a call that costs nothing. */
+  readonly handleFreeCall: (call: Call) => Promise<Response>
   /** The key that the call comes with; null: the master key. Throws what keeps others out. */
   readonly authorize: (request: Request) => VirtualKey | null
   /** Whether Bun may wait long for the next byte of its answer. */
   readonly mayTakeTime: (request: Request, may: boolean) => void
   readonly inFlight: Pick<InFlight, 'arrive' | 'sized' | 'leave'>
   readonly body: BodyLimits
+  readonly form: Omit<FormParts, 'room'> & {
+    /** For the files of all calls together. */
+    readonly diskBytesMax: number
+  }
   readonly newId: () => string
+  readonly diskRefusal: DiskRefusal
+  /** Begins to observe a call. */
+  readonly observe: (call: Pick<Call, 'id' | 'endpoint' | 'headers'>) => Observation
 }
 
 /**
@@ -24,39 +40,79 @@ export type CallParts = {
  */
 export const callRoutes = (parts: CallParts) => {
   const routes = new Elysia({ normalize: false })
-  for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
+  const room = new Room(parts.form.diskBytesMax)
+  const route = (endpoint: Endpoint, handle: Handle, detail: object) => {
     // With and without, for base URLs of either kind.
     for (const prefix of ['', '/v1']) {
-      routes.post(`${prefix}${endpoint.path}`, ({ request }) => answer(request, endpoint, parts), {
-        parse: 'none',
-        detail: CALL_DOCS[name as keyof typeof ENDPOINTS],
-      })
+      routes.post(
+        `${prefix}${endpoint.path}`,
+        ({ request }) => answer(request, { endpoint, handle }, { ...parts, room }),
+        { parse: 'none', detail },
+      )
     }
   }
+  for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
+    route(endpoint, parts.handleCall, DOCS[name as keyof typeof ENDPOINTS])
+  }
+  route(COUNT_TOKENS, parts.handleFreeCall, COUNT_TOKENS_DOCS)
   return routes
 }
 
-async function answer(request: Request, endpoint: Endpoint, parts: CallParts): Promise<Response> {
-  const key = parts.authorize(request)
+type Parts = CallParts & { readonly room: Room }
+type Handle = CallParts['handleCall']
+
+async function answer(
+  request: Request,
+  { endpoint, handle }: { readonly endpoint: Endpoint; readonly handle: Handle },
+  parts: Parts,
+): Promise<Response> {
   const id = parts.newId()
-  parts.mayTakeTime(request, true)
+  const { headers, signal } = request
+  const seen = parts.observe({ id, endpoint, headers })
   let isStream = false
+  let spooled: SpooledForm | null = null
   try {
-    parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
-    const body = await readBody(request, parts.body)
-    parts.inFlight.sized(id, body.length)
-    const { headers, signal } = request
-    const response = await parts.handleCall({ id, endpoint, headers, body, key, signal })
-    isStream = isEventStream(response)
+    const key = parts.authorize(request)
+    parts.mayTakeTime(request, true)
+    const call = { id, endpoint, headers, key, signal, seen }
+    let response: Response
+    if (endpoint.isForm) {
+      spooled = await spoolForm(request, call, parts)
+      response = await handle({ ...call, body: new Uint8Array(0), form: spooled.form })
+    } else {
+      parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
+      const body = await readBody(request, parts.body)
+      parts.inFlight.sized(id, body.length)
+      response = await handle({ ...call, body })
+    }
+    isStream = isEventStream(response) || endpoint.wire.isBinary === true
+    if (signal.aborted) seen.left()
+    else seen.answered(response.status)
     return response
   } catch (error) {
+    if (signal.aborted) seen.left()
+    else seen.failed(parts.diskRefusal(error) ?? error)
     if (error instanceof Refusal) error.with({ 'x-tollgate-call-id': id, 'x-litellm-call-id': id })
     throw error
   } finally {
+    // The upstream has answered, or will not be asked again.
+    await spooled?.close()
     parts.inFlight.leave(id)
     // A stream has a watch of its own over its client.
     if (!isStream) parts.mayTakeTime(request, false)
   }
+}
+
+/** Only its fields are in memory. */
+async function spoolForm(
+  request: Request,
+  { id, endpoint }: Pick<Call, 'id' | 'endpoint'>,
+  { inFlight, form, room }: Parts,
+): Promise<SpooledForm> {
+  inFlight.arrive(id, bytesAtMost(request, { bytesMax: FIELDS_BYTES_MAX }))
+  const spooled = await readForm(request, { ...form, room }, endpoint.hearsSound === true)
+  inFlight.sized(id, spooled.form.fieldBytes)
+  return spooled
 }
 
 const isEventStream = ({ headers }: Response): boolean =>

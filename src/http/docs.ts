@@ -65,6 +65,7 @@ const TAGS = [
   { name: 'Customers, as /end_user', description: 'The same paths by their other name.' },
   { name: 'Budgets', description: 'Limits that many customers can be on.' },
   { name: 'Keys', description: 'Virtual keys for calls and for reports.' },
+  { name: 'Spend', description: 'What was used: call by call, by customer, and as a file.' },
   { name: 'Models', description: 'What is served, and what it costs.' },
   { name: 'Webhooks', description: 'Who is told of charges and budgets, and what they took.' },
   { name: 'Health', description: 'For load balancers and supervisors.' },

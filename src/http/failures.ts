@@ -1,6 +1,9 @@
 import { ValidationError } from 'elysia'
 import { nearest, Refusal } from '../errors.ts'
+import { ANTHROPIC_PATHS } from '../gateway/endpoint.ts'
 import { logError, logTrouble } from '../log.ts'
+import { anthropicError } from '../metering/messages-wire.ts'
+import type { Json } from '../metering/wire.ts'
 
 /** What a request asked for that failed, and the routes there are. */
 type Asked = {
@@ -24,15 +27,17 @@ export function failureResponse(error: unknown, code: string | number, asked: As
   const refusal = asRefusal(error, code, asked) ?? troubleRefusal(error, asked)
   if (refusal !== null) {
     const headers = { ...NOT_SNIFFED, ...refusal.headers }
-    return Response.json(refusal, { status: refusal.status, headers })
+    return Response.json(shapedFor(asked, refusal.toJSON()), { status: refusal.status, headers })
   }
   logError(`${shown(asked)} failed`, error)
   const message = 'Internal error. The log of the server says more.'
-  return Response.json(
-    { error: { message, type: 'api_error', param: null, code: '500' } },
-    { status: 500, headers: NOT_SNIFFED },
-  )
+  const internal = { error: { message, type: 'api_error', param: null, code: '500' } }
+  return Response.json(shapedFor(asked, internal), { status: 500, headers: NOT_SNIFFED })
 }
+
+/** Anthropic's clients want one member more, and its words for what goes wrong. */
+const shapedFor = ({ path }: Asked, common: Json): Json =>
+  ANTHROPIC_PATHS.includes(path.replace(/^\/v1/, '')) ? anthropicError(common) : common
 
 function asRefusal(error: unknown, code: string | number, asked: Asked): Refusal | null {
   if (error instanceof Refusal) return error
@@ -64,7 +69,8 @@ function noRoute({ method, path, routes }: Asked): Refusal {
     routes.filter((route) => pattern(route.path).test(path)).map((route) => route.method),
   )
   const type = 'invalid_request_error'
-  if (methods.size > 0) {
+  // With a slash too many at its end, the method is not what is wrong.
+  if (methods.size > 0 && !methods.has(method)) {
     const allowed = [...methods].sort().join(', ')
     return new Refusal('not_found', `${path} takes ${allowed}, not ${method}`, {
       status: 405,

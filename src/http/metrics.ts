@@ -2,34 +2,33 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { operation } from './operation.ts'
 
-/** A number that goes up and down, under a name and with a help text for Prometheus. */
-export type Gauge = { readonly name: string; readonly help: string; readonly value: number }
+export type MetricParts = {
+  /** In Prometheus's text format, version 0.0.4. */
+  metrics(): string
+}
 
-export type MetricParts = { gauges(): readonly Gauge[] }
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** What an operator's monitoring reads: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-export const metricRoutes = ({ gauges }: MetricParts) =>
+export const metricRoutes = ({ metrics }: MetricParts) =>
   new Elysia({ normalize: false }).get(
     '/metrics',
-    () =>
-      new Response(gauges().map(exposed).join(''), { headers: { 'content-type': CONTENT_TYPE } }),
+    () => new Response(metrics(), { headers: { 'content-type': CONTENT_TYPE } }),
     {
       detail: operation({
         tag: 'Health',
-        summary: 'Gauges for Prometheus',
+        summary: 'Metrics for Prometheus',
         description:
-          'Calls in flight, and what is held for them: all are 0 when there are none. Calls that ' +
-          'are read on for a client that has left (`on_disconnect: drain`) are counted apart too.',
+          'Counters since the start of the process: calls, answers by status, refusals, tokens, ' +
+          'cost and charge, each by model, with histograms of the time that calls took; and what ' +
+          'is so at the moment: calls in flight, the money held for them, what waits to be ' +
+          'written or delivered. A `read_only` key may read it. Customers are told apart only ' +
+          'with `metrics_by_customer`.',
         answer: {
-          description: 'The gauges.',
+          description: 'The metrics.',
           schema: Type.String({ examples: ['tollgate_held_reservations 0'] }),
           contentTypes: ['text/plain'],
         },
       }),
     },
   )
-
-const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
-const exposed = ({ name, help, value }: Gauge): string =>
-  `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`

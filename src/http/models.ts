@@ -4,6 +4,7 @@ import type { DeploymentConfig } from '../config/config.ts'
 import { nearest, Refusal } from '../errors.ts'
 import type { Price, Rates } from '../metering/price.ts'
 import { CONFIG_KEYS } from '../metering/prices.ts'
+import { unitPricesOf } from '../metering/unit-prices.ts'
 import { TOKEN_KINDS } from '../metering/usage.ts'
 import { timeText } from './fields.ts'
 import { operation } from './operation.ts'
@@ -173,13 +174,19 @@ function withoutSecrets(apiBase: string): string {
   return `${protocol}//${host}${pathname}`
 }
 
-function pricesJson({ rates, tiers }: Price): Record<string, number> {
+/** Of a price that depends on quality and size the dearest. */
+function pricesJson(price: Price): Record<string, number> {
+  const { rates, tiers } = price
   const named = (rates: Rates, suffix: string) =>
     TOKEN_KINDS.map((kind) => [`${CONFIG_KEYS[kind]}${suffix}`, dollarsPerToken(rates[kind])])
   const above = tiers.flatMap((tier) =>
     named(tier.rates, `_above_${tier.inputTokensAbove / 1_000}k_tokens`),
   )
-  return Object.fromEntries([...named(rates, ''), ...above])
+  const ofTokens = price.hasTokens === false ? [] : [...named(rates, ''), ...above]
+  const ofUnits = unitPricesOf(price)
+    .toSorted((a, b) => a.dollars - b.dollars)
+    .map(({ key, dollars }) => [key, dollars])
+  return Object.fromEntries([...ofTokens, ...ofUnits])
 }
 
 /** From nano-dollars a million. One division, so the nearest double to the true price. */

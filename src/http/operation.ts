@@ -14,7 +14,12 @@ export type Operation = {
   /** Answers with a status of their own, besides the good one. */
   readonly otherAnswers?: Readonly<Record<number, Answer>>
   /** Schema of a body that the route reads itself (`parse: 'none'`). Others have it in `body`. */
-  readonly unparsedBody?: { readonly schema: TSchema; readonly examples?: Examples }
+  readonly unparsedBody?: {
+    readonly schema: TSchema
+    readonly examples?: Examples
+    /** Defaults to JSON. */
+    readonly contentType?: string
+  }
   /** Request headers that mean something here, besides the key's. */
   readonly takes?: Readonly<Record<string, { readonly description: string; schema: TSchema }>>
   /** A route that needs no key. */
@@ -43,7 +48,8 @@ export const named = (name: string) => ({ $ref: `#/components/schemas/${name}` }
  * against that, and tell the client of our mistake as if it were the client's. Tests check them.
  */
 export function operation(of: Operation) {
-  const { summary, description, tag, isOpen = false, unparsedBody } = of
+  const { summary, description, tag, isOpen = false } = of
+  const { contentType = 'application/json', ...unparsedBody } = of.unparsedBody ?? {}
   const refusals = isOpen ? (of.refusals ?? []) : [MISSING_KEY(), ...(of.refusals ?? [])]
   return {
     summary,
@@ -51,9 +57,9 @@ export function operation(of: Operation) {
     tags: [tag],
     ...(of.takes === undefined ? {} : { parameters: headerParameters(of.takes) }),
     ...(isOpen ? { security: [] } : {}),
-    ...(unparsedBody === undefined
+    ...(of.unparsedBody === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': unparsedBody } } }),
+      : { requestBody: { required: true, content: { [contentType]: unparsedBody } } }),
     responses: {
       200: response(of.answer),
       ...Object.fromEntries(

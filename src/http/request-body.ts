@@ -42,7 +42,10 @@ export async function readBody(
 }
 
 /** No more than these will be kept of a request's body. */
-export function bytesAtMost({ headers }: Request, { bytesMax }: BodyLimits): number {
+export function bytesAtMost(
+  { headers }: Request,
+  { bytesMax }: Pick<BodyLimits, 'bytesMax'>,
+): number {
   const length = headers.get('content-length')
   return length === null ? bytesMax : Math.min(Number(length), bytesMax)
 }

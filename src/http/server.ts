@@ -3,6 +3,7 @@ import * as Type from 'typebox'
 import type { PassThrough } from '../config/config.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { requireAccess, requireCalls } from './access.ts'
+import { type ActivityParts, activityRoutes } from './activity.ts'
 import { pathOf } from './address.ts'
 import type { Authenticate } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
@@ -11,6 +12,7 @@ import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
 import { type DiskRefusal, failureResponse, NOT_SNIFFED } from './failures.ts'
+import { type GlobalSpendParts, globalSpendRoutes } from './global-spend.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
@@ -18,6 +20,8 @@ import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
+import { RecordSchema } from './record-json.ts'
+import { type RecordParts, recordRoutes } from './records.ts'
 import { type StoredResponseParts, storedResponseRoutes } from './stored-responses.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
@@ -25,6 +29,9 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<BudgetParts, 'models'> &
   Omit<KeyParts, 'models'> &
   PeriodParts &
+  Omit<RecordParts, 'providerOf'> &
+  Omit<ActivityParts, 'providerOf'> &
+  GlobalSpendParts &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
@@ -57,6 +64,8 @@ export function server(parts: ServerParts): AnyElysia {
     return (model: string) => parts.mayCall(caller, model)
   }
   const withModels = { ...parts, models: () => served }
+  const providers = new Map(parts.deployments.map(({ id, provider }) => [id, provider as string]))
+  const withProviders = { ...parts, providerOf: (id: string) => providers.get(id) ?? '' }
 
   // `standardHostname: false`: else Elysia looks for the path from the 11th character on, and with
   // a `Host` of three letters finds another one than the route's; the guard must not be misled.
@@ -88,6 +97,10 @@ export function server(parts: ServerParts): AnyElysia {
     .use(customerRoutes(withModels, '/end_user'))
     .use(periodRoutes(parts, '/customer'))
     .use(periodRoutes(parts, '/end_user'))
+    .use(activityRoutes(withProviders, '/customer'))
+    .use(activityRoutes(withProviders, '/end_user'))
+    .use(recordRoutes(withProviders))
+    .use(globalSpendRoutes(parts))
     .use(budgetRoutes(withModels))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))
@@ -123,5 +136,6 @@ const SCHEMAS = {
   Customer: CustomerSchema,
   Budget: BudgetSchema,
   Key: KeySchema,
+  Record: RecordSchema,
   Error: ErrorSchema,
 }

@@ -17,7 +17,13 @@ export type OpenCall = Pick<
   readonly input: number
   /** Tokens that were delivered up to the last checkpoint. */
   readonly output: number
+  /** By kind, in place of these two, of pictures and sound. Null: it is text, or nothing yet. */
+  readonly usage: LedgerRow['usage'] | null
 }
+
+/** Whether a call had delivered something by its last checkpoint. */
+export const hasDelivered = ({ output, usage }: Pick<OpenCall, 'output' | 'usage'>): boolean =>
+  output > 0 || usage !== null
 
 /** By what a call with an `Idempotency-Key` is known again. */
 export type Repeat = {

@@ -4,7 +4,15 @@ import { type Nanos, ZERO } from './money.ts'
 import type { Crossing } from './thresholds.ts'
 
 /** How a call ended. A `correction` is no call: an operator put the spend right. */
-export type Outcome = 'ok' | 'interrupted' | 'client_closed' | 'upstream_failed' | 'correction'
+export type Outcome = (typeof OUTCOMES)[number]
+
+export const OUTCOMES = [
+  'ok',
+  'interrupted',
+  'client_closed',
+  'upstream_failed',
+  'correction',
+] as const
 
 /** Who counted the tokens: the upstream, the upstream after the client had left, our tokenizer. */
 export type UsageSource = 'upstream' | 'drained' | 'estimated' | 'none'

@@ -1,6 +1,6 @@
 import { deliveredText, errorMessage } from './delivered.ts'
 import { inputTokens, outputTokens, type Usage, usageFromOpenAI } from './usage.ts'
-import { eventText, type Json, type StreamWire, serviceOf, type Wire } from './wire.ts'
+import { eventText, type Json, modelOf, type StreamWire, serviceOf, type Wire } from './wire.ts'
 
 /** Chunks of `/chat/completions` and of `/completions`; `choice` is what the last one adds. */
 const chunksOf = (lastChoice: Json): StreamWire => ({
@@ -13,6 +13,7 @@ const chunksOf = (lastChoice: Json): StreamWire => ({
     return {
       usage: usageFromOpenAI(usageIn(json)),
       service: json === null ? null : serviceOf(json),
+      model: json === null ? null : modelOf(json),
       isError,
       isUsageAlone,
     }

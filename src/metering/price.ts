@@ -1,4 +1,4 @@
-import type { Nanos } from '../ledger/money.ts'
+import { type Nanos, ZERO } from '../ledger/money.ts'
 import { isOutputKind, type OtherKind, TOKEN_KINDS, type TokenKind } from './usage.ts'
 
 /**
@@ -32,6 +32,36 @@ export type Price = {
   readonly tiers: readonly { readonly inputTokensAbove: number; readonly rates: Rates }[]
   /** Where the price comes from, for people: `config`, or the package's provider and model. */
   readonly source: string
+  /** False: nobody gave tokens a price, and the zeros of their rates do not make them free. */
+  readonly hasTokens?: false
+  /** Pictures whose price depends on what is asked for; `priceOfPictures` makes a rate of it. */
+  readonly pictures?: readonly PicturePrice[]
+  /** Nano-dollars for a million pixels, in place of a price for each picture. */
+  readonly pixels?: Nanos
+}
+
+/** What a million pictures cost, in nano-dollars; null: whatever their quality, or their size. */
+export type PicturePrice = {
+  readonly quality: string | null
+  readonly size: string | null
+  readonly rate: Nanos
+}
+
+/** The rates of a price for something else alone. */
+export const ratesWithoutTokens = (others: Partial<Record<OtherKind, Nanos>>): Rates =>
+  ratesWith({ input: ZERO, output: ZERO, ...others })
+
+/**
+ * What a call is billed by: its tokens where they cost something, else the first of the units that
+ * has a price. Null: by something that nobody gave a price.
+ */
+export function billedBy<Unit extends OtherKind>(
+  { rates, hasTokens }: Price,
+  units: readonly Unit[],
+): Unit | 'tokens' | null {
+  if (hasTokens !== false && TOKEN_KINDS.some((kind) => rates[kind] > 0)) return 'tokens'
+  const unit = units.find((kind) => rates[kind] !== undefined)
+  return unit ?? (hasTokens === false ? null : 'tokens')
 }
 
 /**

@@ -1,8 +1,17 @@
 import type { ModelPrice } from '@pydantic/genai-prices'
 import { type Nanos, nanos } from '../ledger/money.ts'
 import { shiftDecimal } from './decimal.ts'
-import { type Price, type Rates, ratesWith, type Service, type ServicePrices } from './price.ts'
+import {
+  type Price,
+  type Rates,
+  ratesWith,
+  ratesWithoutTokens,
+  type Service,
+  type ServicePrices,
+} from './price.ts'
 import { publishedPrices } from './published.ts'
+import { publishedMediaPrice } from './published-media.ts'
+import { pricesOfUnits, ratePerMillionUnits, UNIT_KEYS, unitOf } from './unit-prices.ts'
 import { TOKEN_KINDS, type TokenKind } from './usage.ts'
 
 /** A price in a config that is not right: a sentence for the operator, and the key at fault. */
@@ -38,10 +47,13 @@ const keyOf = (kind: TokenKind, above: number | null, end: string): string =>
   `${CONFIG_KEYS[kind]}${above === null ? '' : `_above_${above}k_tokens`}${end}`
 
 /** Every key of `litellm_params` that `pricesFromConfig` reads. */
-export const PRICE_KEYS: readonly string[] = ['', ...Object.values(SERVICE_ENDS)].flatMap((end) => [
-  ...TOKEN_KINDS.map((kind) => keyOf(kind, null, end)),
-  ...TIER_THOUSANDS.flatMap((above) => TIERED_KINDS.map((kind) => keyOf(kind, above, end))),
-])
+export const PRICE_KEYS: readonly string[] = [
+  ...['', ...Object.values(SERVICE_ENDS)].flatMap((end) => [
+    ...TOKEN_KINDS.map((kind) => keyOf(kind, null, end)),
+    ...TIER_THOUSANDS.flatMap((above) => TIERED_KINDS.map((kind) => keyOf(kind, above, end))),
+  ]),
+  ...UNIT_KEYS,
+]
 
 /** Dollars for a million tokens, in the names of `@pydantic/genai-prices`. */
 const PUBLISHED_KEYS: Readonly<Record<TokenKind, string>> = {
@@ -73,6 +85,9 @@ const NOT_FOR_TOKENS = [
 
 /** Models of sound; the data has some without its price, which is many times that of text. */
 const AUDIO_MODEL = /-audio|realtime/
+
+/** The data names these without the days of their snapshots, which cost the same. */
+const DATED_MEDIA_MODEL = /^(gpt-4o(?:-mini)?-(?:tts|transcribe(?:-diarize)?))-\d{4}-\d\d-\d\d$/
 
 /** Free of charge by OpenAI's word (https://platform.openai.com/docs/guides/moderation). */
 const MODERATION_MODEL = /^(omni|text)-moderation-/
@@ -116,12 +131,17 @@ export function pricesFromConfig(
   for (const key of PRICE_KEYS) {
     const value = params[key] ?? null
     if (value === null) continue
-    const rate =
-      typeof value === 'number' || typeof value === 'string' ? ratePerMillion(value) : null
+    const rate = typeof value === 'number' || typeof value === 'string' ? rateBy(key, value) : null
     if (rate === null) return { problem: notAPrice(key, value), key }
     rateByKey.set(key, rate)
   }
   if (rateByKey.size === 0) return null
+  const ofUnits = pricesOfUnits(rateByKey)
+  if ([...rateByKey.keys()].every((key) => UNIT_KEYS.includes(key))) {
+    const { rates, ...pixels } = ofUnits
+    const price = { rates: ratesWithoutTokens(rates), tiers: [], source: 'config', ...pixels }
+    return { price: { ...price, hasTokens: false }, services: {} }
+  }
   for (const key of [CONFIG_KEYS.input, CONFIG_KEYS.output]) {
     if (!rateByKey.has(key)) return { problem: notThere(key), key }
   }
@@ -130,8 +150,13 @@ export function pricesFromConfig(
     if (![...rateByKey.keys()].some((key) => key.endsWith(end))) continue
     services[service as Service] = priceByKeys(rateByKey, end)
   }
-  return { price: priceByKeys(rateByKey, ''), services }
+  const price = priceByKeys(rateByKey, '')
+  const { rates, ...pixels } = ofUnits
+  return { price: { ...price, ...pixels, rates: { ...price.rates, ...rates } }, services }
 }
+
+const rateBy = (key: string, dollars: number | string): Nanos | null =>
+  UNIT_KEYS.includes(key) ? ratePerMillionUnits(key, dollars) : ratePerMillion(dollars)
 
 function priceByKeys(rateByKey: ReadonlyMap<string, Nanos>, end: string): Price {
   const rateOf = (kind: TokenKind, above: number | null) =>
@@ -159,9 +184,17 @@ export function builtInPrice(
 ): Price | null {
   if (provider === 'demo') return DEMO_PRICE
   if (provider === 'openai' && MODERATION_MODEL.test(model)) return FREE_PRICE
-  const published = publishedPrices({ provider, model }, at)
+  const ofMedia = publishedMediaPrice(provider, model)
+  if (ofMedia !== null) return ofMedia
+  const asNamed = model.replace(DATED_MEDIA_MODEL, '$1')
+  const published = publishedPrices({ provider, model: asNamed }, at)
   if (published === null) return null
   const { name, prices } = published
+  const perHour = prices['input_audio_hours'] ?? prices['audio_hours']
+  if (typeof perHour === 'number' && prices[PUBLISHED_KEYS.input] === undefined) {
+    const rates = ratesWithoutTokens({ audioMs: rateOfHours(perHour) })
+    return { rates, tiers: [], source: `genai-prices ${name}`, hasTokens: false }
+  }
   if (NOT_FOR_TOKENS.some((key) => prices[key] !== undefined)) return null
   if (AUDIO_MODEL.test(name) && prices[PUBLISHED_KEYS.inputAudio] === undefined) return null
   const rates = publishedRates(prices, 0)
@@ -191,6 +224,9 @@ function rateOf(dollarsPerMillion: number | undefined): Nanos | undefined {
   return rate === null ? undefined : nanos(rate)
 }
 
+/** Dollars for an hour as nano-dollars for a million milliseconds, to the nearest. */
+const rateOfHours = (dollars: number): Nanos => nanos(Math.round((dollars * 1e9) / 3.6))
+
 function tierStarts(prices: ModelPrice): number[] {
   const starts = TOKEN_KINDS.flatMap((kind) => {
     const price = prices[PUBLISHED_KEYS[kind]]
@@ -219,7 +255,11 @@ function plainOf({ input, output, ...own }: OwnRates): OwnRates & Pick<Rates, 'i
 
 function notAPrice(key: string, value: unknown): string {
   const shown = String(typeof value === 'number' ? value : JSON.stringify(value)).slice(0, 40)
-  return `${key} must be dollars for one token: from 0 to 9, to 15 decimal places; got ${shown}`
+  const unit = unitOf(key)
+  if (unit === null) {
+    return `${key} must be dollars for one token: from 0 to 9, to 15 decimal places; got ${shown}`
+  }
+  return `${key} must be dollars for one ${unit}: from 0 to 9, to 12 decimal places; got ${shown}`
 }
 
 function notThere(key: string): string {

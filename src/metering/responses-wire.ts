@@ -1,6 +1,6 @@
 import { errorMessage } from './delivered.ts'
 import { inputTokens, outputTokens, type Usage, usageFromResponses } from './usage.ts'
-import { eventText, type Json, type StreamWire, serviceOf, type Wire } from './wire.ts'
+import { eventText, type Json, modelOf, type StreamWire, serviceOf, type Wire } from './wire.ts'
 
 /**
  * `/responses` (https://platform.openai.com/docs/api-reference/responses-streaming): events have a
@@ -21,6 +21,7 @@ const STREAM: StreamWire = {
     return {
       usage: usageFromResponses(response['usage']),
       service: serviceOf(response),
+      model: modelOf(response),
       isError: type === 'response.failed',
       ends: true,
     }

@@ -68,10 +68,12 @@ function tokensOf(body: Json, count: Count): number {
     tokens += TOKENS_TO_PRIME_ANSWER
     for (const message of body['messages']) tokens += countMessage(objectOf(message), count)
   }
-  tokens += countTexts([body['instructions']], count)
+  tokens += countTexts([body['instructions'], body['system']], count)
+  tokens += countParts(body['system'], count)
   const { json_schema: ofChat } = objectOf(body['response_format'])
   const { schema: ofResponse } = objectOf(objectOf(body['text'])['format'])
-  for (const given of [body['tools'], body['functions'], ofChat, ofResponse]) {
+  const { schema: ofMessage } = objectOf(objectOf(body['output_config'])['format'])
+  for (const given of [body['tools'], body['functions'], ofChat, ofResponse, ofMessage]) {
     if (typeof given === 'object' && given !== null) tokens += count(JSON.stringify(given))
   }
   return tokens
@@ -95,19 +97,13 @@ function countItem(item: Json, count: Count): number {
   const { role, name, arguments: given, content, output } = item
   let tokens = role === undefined ? 0 : TOKENS_PER_MESSAGE
   tokens += countTexts([role, name, given, content, output], count)
-  for (const parts of [content, output]) {
-    if (!Array.isArray(parts)) continue
-    for (const part of parts) tokens += countPart(objectOf(part), count)
-  }
-  return tokens
+  return tokens + countParts(content, count) + countParts(output, count)
 }
 
 function countMessage(message: Json, count: Count): number {
   let tokens = TOKENS_PER_MESSAGE + countTexts([message['role']], count)
   if (typeof message['name'] === 'string') tokens += TOKENS_PER_NAME + count(message['name'])
-  if (Array.isArray(message['content'])) {
-    for (const part of message['content']) tokens += countPart(objectOf(part), count)
-  }
+  tokens += countParts(message['content'], count)
   tokens += countTexts([message['content'], message['refusal']], count)
   const calls = Array.isArray(message['tool_calls']) ? message['tool_calls'] : []
   for (const call of [...calls, { function: message['function_call'] }]) {
@@ -117,19 +113,45 @@ function countMessage(message: Json, count: Count): number {
   return tokens
 }
 
-/** A part of a message: text, an image, sound, a file. */
+function countParts(parts: unknown, count: Count): number {
+  if (!Array.isArray(parts)) return 0
+  let tokens = 0
+  for (const part of parts) tokens += countPart(objectOf(part), count)
+  return tokens
+}
+
+/** A part of a message: text, an image, sound, a file, or a block of Anthropic's. */
 function countPart(part: Json, count: Count): number {
   const text = countTexts([part['text'], part['refusal']], count)
   if (part['image_url'] !== undefined) {
     const isLow = (objectOf(part['image_url'])['detail'] ?? part['detail']) === 'low'
     return text + TOKENS_PER_IMAGE + (isLow ? 0 : TILES_MAX * TOKENS_PER_TILE)
   }
+  const block = BLOCKS.get(String(part['type']))
+  if (block !== undefined) return text + block(part, count)
   const sound = objectOf(part['input_audio'])
   const bytesPerToken = sound['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN
   const soundTokens = Math.ceil(bytesOf(sound['data']) / bytesPerToken)
   const fileBytes = bytesOf(objectOf(part['file'] ?? part)['file_data'])
   return text + soundTokens + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
 }
+
+/** Anthropic's blocks that are not text alone (https://docs.claude.com/en/api/messages), by type. */
+const BLOCKS: ReadonlyMap<string, (block: Json, count: Count) => number> = new Map(
+  Object.entries<(block: Json, count: Count) => number>({
+    image: ({ source }) =>
+      source === undefined ? 0 : TOKENS_PER_IMAGE + TILES_MAX * TOKENS_PER_TILE,
+    document({ source, title }, count) {
+      const { type, data, content } = objectOf(source)
+      const text = countTexts([title, content, type === 'text' ? data : undefined], count)
+      const fileBytes = type === 'base64' ? bytesOf(data) : 0
+      return text + countParts(content, count) + Math.ceil(fileBytes / FILE_BYTES_PER_TOKEN)
+    },
+    thinking: ({ thinking }, count) => countTexts([thinking], count),
+    tool_use: ({ name, input }, count) => countTexts([name, JSON.stringify(input)], count),
+    tool_result: ({ content }, count) => countTexts([content], count) + countParts(content, count),
+  }),
+)
 
 function countTexts(texts: readonly unknown[], count: Count): number {
   let tokens = 0

@@ -61,6 +61,13 @@ export const NO_USAGE: Usage = {
   characters: 0,
 }
 
+/** What two parts of a call used together. */
+export function plus(one: Usage, other: Usage): Usage {
+  const sum: Partial<Record<Kind, number>> = {}
+  for (const kind of KINDS) sum[kind] = one[kind] + other[kind]
+  return sum as Usage
+}
+
 /** Everything that was read: what OpenAI calls `prompt_tokens`. */
 export const inputTokens = (usage: Usage): number => sumOf(usage, INPUT_KINDS)
 
@@ -210,10 +217,11 @@ function readInAll(
   return cached + anthropic.cacheWrite > read ? read + anthropic.cacheWrite : read
 }
 
-const objectOf = (json: unknown): Json =>
+export const objectOf = (json: unknown): Json =>
   typeof json === 'object' && json !== null ? (json as Json) : {}
 
-function countOf(value: unknown): number | null {
+/** A count that can be one: a whole number from 0 to 1e9; else null. */
+export function countOf(value: unknown): number | null {
   const isCount = Number.isInteger(value) && (value as number) >= 0
   return isCount && (value as number) <= TOKENS_MAX ? (value as number) : null
 }

@@ -15,14 +15,26 @@ export type Wire = {
   readonly usageOf: (answer: Json) => Usage | null
   /** The text that an answer in one piece hands to the client. */
   readonly textOf: (answer: Json) => string
+  /** What an answer says that is text and no JSON; absent: such a one is no answer. */
+  readonly fromText?: (text: string) => Json
+  /** Whether what is no event stream is bytes, to be passed on as they come. */
+  readonly isBinary?: true
   /** Null: the endpoint does not stream. */
   readonly stream: StreamWire | null
+  /** How it streams for a call that asks so, where that depends on it. */
+  readonly streamFor?: (asked: Json) => StreamWire
 }
 
 /** The service tier that an answer names, or null: OpenAI has it beside the usage everywhere. */
 export function serviceOf(answer: Json): string | null {
   const service = answer['service_tier']
   return typeof service === 'string' ? service : null
+}
+
+/** The model that an answer names, or null. */
+export function modelOf(answer: Json): string | null {
+  const model = answer['model']
+  return typeof model === 'string' ? model : null
 }
 
 /** An event of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
@@ -40,8 +52,11 @@ export type StreamWire = {
    * parsed later, when somebody asks what was delivered, or never. Has to be cheap.
    */
   readonly mayTell: (event: StreamEvent) => boolean
-  /** What such an event tells; `json` is null if its data is none. */
-  readonly tell: (json: Json | null, event: StreamEvent) => Told
+  /**
+   * What such an event tells; `json` is null if its data is none, `known` what an earlier event
+   * told to be kept.
+   */
+  readonly tell: (json: Json | null, event: StreamEvent, known: Json) => Told
   /** The text that an event hands to the client. */
   readonly textOf: (json: Json) => string
   /** What went wrong, of an event that is an error in place of an answer; else null. */
@@ -54,6 +69,8 @@ export type StreamWire = {
    */
   readonly endAtCap: (answer: {
     readonly frame: Json
+    /** What was told to be kept by the events that the client has. */
+    readonly known: Json
     readonly usage: Usage | null
     /** How many events came before. */
     readonly count: number
@@ -65,8 +82,16 @@ export type StreamWire = {
 /** What an event tells besides its text. */
 export type Told = {
   readonly usage?: Usage | null
+  /** What was read, told before the rest: for an answer that comes to no end. */
+  readonly input?: Usage | null
+  /** To be handed to `tell` with the events that follow. */
+  readonly known?: Json
+  /** The usage is that of a part, and counts besides what was told before. */
+  readonly adds?: true
   /** The service tier that the answer was made in. */
   readonly service?: string | null
+  /** The model that the answer was made with. */
+  readonly model?: string | null
   /** It is an error in place of an answer. */
   readonly isError?: boolean
   /** It carries the usage and nothing else, and is kept back from who did not ask for that. */

@@ -1,6 +1,7 @@
 import { type Nanos, nanos } from '../ledger/money.ts'
+import type { Units } from './media.ts'
 import type { Price, Rates } from './price.ts'
-import type { OtherKind, TokenKind } from './usage.ts'
+import type { Kind, TokenKind } from './usage.ts'
 
 /** What a million tokens cost at worst: the dearest kind that each could turn out to be. */
 export type WorstRates = {
@@ -59,8 +60,8 @@ export type Ingredients = {
   readonly hasImages: boolean
   /** The prompt may be written to a cache for an hour. */
   readonly hasHourCache: boolean
-  /** What is not counted in tokens: no more than so many of each kind. */
-  readonly units: Readonly<Partial<Record<OtherKind, number>>>
+  /** What comes besides, and cannot be capped: no more than so many of each kind. */
+  readonly units: Units
 }
 
 /**
@@ -91,7 +92,7 @@ export function worstRates(
 function costOfUnits(units: Ingredients['units'], rates: Rates): number {
   let total = 0
   for (const [kind, count] of Object.entries(units)) {
-    total += count * (rates[kind as OtherKind] ?? 0)
+    total += count * (rates[kind as Kind] ?? 0)
   }
   return Math.min(Math.ceil(total / Number(TOKENS_PER_RATE)), Number.MAX_SAFE_INTEGER)
 }

@@ -17,7 +17,7 @@ export type Said = {
   readonly input: number
 }
 
-type Shape = {
+export type Shape = {
   /** The texts that a call asks. */
   readonly asked: (json: Json) => string[]
   readonly whole: (said: Said) => object
@@ -218,7 +218,7 @@ const textsIn = (asked: unknown): string[] =>
   (Array.isArray(asked) ? asked : [asked]).filter((text) => typeof text === 'string')
 
 /** The text of a message, whether it is given as text or in parts. */
-function textOf(message: unknown): string {
+export function textOf(message: unknown): string {
   if (typeof message === 'string') return message
   const { content } = (message ?? {}) as { content?: unknown }
   if (typeof content === 'string') return content

@@ -1,9 +1,11 @@
+import { ANTHROPIC_SHAPES } from './demo-messages.ts'
 import { SHAPES } from './demo-shapes.ts'
 
 /**
  * The upstream that needs no key: the built-in model `demo`, and whatever the config gives a
- * `mock_response`. It answers in OpenAI's wire formats, streamed or not, and reports usage, so that
- * everything behind it (metering, ledger, budgets, webhooks) works as with a real one.
+ * `mock_response`. It answers in the wire formats of OpenAI and Anthropic, streamed or not, and
+ * reports usage, so that everything behind it (metering, ledger, budgets, webhooks) works as with a
+ * real one.
  */
 export type Ask = {
   /** Below the base URL: `/chat/completions`. */
@@ -20,7 +22,7 @@ export type Ask = {
 
 /** Null: it has no answer for that path. */
 export function simulate(ask: Ask): Response | null {
-  const shape = SHAPES[ask.path]
+  const shape = SHAPES[ask.path] ?? ANTHROPIC_SHAPES[ask.path]
   if (shape === undefined) return null
   const { json, now, ...frame } = ask
   const asked = shape.asked(json)

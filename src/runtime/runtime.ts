@@ -193,6 +193,22 @@ export function writePrivate(path: string, text: string) {
   chmodSync(path, 0o600)
 }
 
+/** The reader of our output is gone: `head` has had enough. */
+export class NobodyReads extends Error {}
+
+/** Writes to standard output, and waits for who reads it. Throws `NobodyReads`. */
+export function writeOut(text: string): Promise<void> {
+  const { stdout } = process
+  // What fails is told twice: to the callback, and as an event that must not go unheard.
+  if (stdout.listenerCount('error') === 0) stdout.on('error', () => {})
+  return new Promise((resolve, reject) => {
+    stdout.write(text, (error) => {
+      if (!error) resolve()
+      else reject((error as { code?: string }).code === 'EPIPE' ? new NobodyReads() : error)
+    })
+  })
+}
+
 export const fileExists = (path: string): boolean => existsSync(path)
 
 export const makeFolderOf = (path: string) => void mkdirSync(dirname(path), { recursive: true })

@@ -31,7 +31,8 @@ export function deliveries(parts: {
     list: (query: DeliveryQuery): readonly Delivery[] => table.list(query),
     /** Those for whom something is pending, whether the config knows them or not. */
     receivers: (): readonly string[] => table.receivers(),
-    count: (receiver: string, status: DeliveryStatus) => table.count(receiver, status),
+    count: (receiver: string, status: DeliveryStatus, most?: number) =>
+      table.count(receiver, status, most),
 
     /**
      * Queues events anew, at each receiver that has had them or given them up, or at one. Answers

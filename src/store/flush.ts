@@ -33,6 +33,8 @@ type Entry = {
   readonly committed: Committed<never> | undefined
   /** Whether it stays queued while the disk takes no writes. */
   readonly waits: boolean
+  /** On the clock of `performance`. */
+  readonly queuedAt: number
   readonly resolve: (result: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -49,6 +51,7 @@ export class Flush {
   readonly #database: Database
   readonly #path: string
   readonly #commit: (writes: readonly Write<unknown>[]) => Outcome[]
+  readonly #tookMs: (ms: number) => void
   #queue: Entry[] = []
   /** Put off, in the order in which they are due. */
   #later: { readonly entry: Entry; readonly dueAt: number }[] = []
@@ -62,8 +65,9 @@ export class Flush {
   /** What was told of the trouble last: it is told again only when it is another. */
   #told: string | null = null
 
-  /** `path` is for what an operator is told. */
-  constructor(database: Database, path: string) {
+  /** `path` is for what an operator is told; `tookMs` is told how long each transaction took. */
+  constructor(database: Database, path: string, tookMs: (ms: number) => void = () => {}) {
+    this.#tookMs = tookMs
     this.#database = database
     this.#path = path
     this.#commit = transactions(database)
@@ -72,6 +76,13 @@ export class Flush {
   /** False while commits fail: no charge could be written, so no new call should be admitted. */
   get isHealthy(): boolean {
     return this.#isHealthy
+  }
+
+  /** Writes that wait for a commit, and how long the first of them has, milliseconds. */
+  get queue(): { readonly length: number; readonly oldestMs: number } {
+    const [first] = this.#queue
+    const oldestMs = first === undefined ? 0 : performance.now() - first.queuedAt
+    return { length: this.#queue.length, oldestMs }
   }
 
   /**
@@ -96,8 +107,10 @@ export class Flush {
   /** The same for what nobody waits for: a tenth of a second later. */
   later(write: () => void, committed?: () => void) {
     if (this.#isStopped) return
-    const entry: Entry = { write, committed, waits: true, resolve: nobody, reject: nobody }
-    this.#later.push({ entry, dueAt: performance.now() + LATER_MS })
+    const queuedAt = performance.now()
+    const whoWaits = { resolve: nobody, reject: nobody }
+    const entry: Entry = { write, committed, waits: true, queuedAt, ...whoWaits }
+    this.#later.push({ entry, dueAt: queuedAt + LATER_MS })
     this.#laterTimer ??= setTimeout(this.#queueLater, LATER_MS)
   }
 
@@ -127,7 +140,8 @@ export class Flush {
   ): Promise<Result> {
     if (this.#isStopped) return Promise.reject(new Error('the store is closed'))
     return new Promise((resolve, reject) => {
-      this.#queue.push({ write, committed, waits, resolve, reject } as Entry)
+      const queuedAt = performance.now()
+      this.#queue.push({ write, committed, waits, queuedAt, resolve, reject } as Entry)
       this.#schedule()
     })
   }
@@ -163,12 +177,15 @@ export class Flush {
     const writes = entries.length === 0 ? [() => touch(this.#database)] : entries.map(writeOf)
     this.#queue = []
     let outcomes: Outcome[]
+    const beganAt = performance.now()
     try {
       outcomes = this.#commit(writes)
     } catch (error) {
       this.#queue = entries
       this.#failed(error)
       return
+    } finally {
+      this.#tookMs(performance.now() - beganAt)
     }
     this.#committedAt = performance.now()
     const { left, error } = finish(entries, outcomes)

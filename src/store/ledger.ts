@@ -2,10 +2,11 @@ import type { Nanos } from '../ledger/money.ts'
 import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
+import { dailyTable } from './daily.ts'
 
 /** The ledger in the database. What writes is called inside a transaction of the flush loop. */
 export type LedgerTable = {
-  /** Adds a call's row, and its charge to the sums of its customer and of its key. */
+  /** Adds a call's row, and what is in it to the sums of its customer, its key and its day. */
   book(settlement: Booked): void
   /** Of the rows on a tab. */
   readonly tabs: LedgerSums
@@ -75,6 +76,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const tell = database.prepare(
     "UPDATE customers SET told = json_insert(told, '$[#]', ?2) WHERE tab = ?1",
   )
+  const daily = dailyTable(database)
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
@@ -105,6 +107,7 @@ export function ledgerTable(database: Database): LedgerTable {
         row.keyId,
         ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
+      daily.add(row)
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.
       if (row.keyId !== null && (key !== null || row.charge !== 0))

@@ -12,7 +12,7 @@ export type OpenCalls = {
   /** What writes it down at once, inside a transaction. */
   opening(call: OpenCall): () => void
   /** Writes down what a call has delivered so far, tokens. Nobody waits for it. */
-  checkpoint(id: string, delivered: Pick<OpenCall, 'input' | 'output'>): void
+  checkpoint(id: string, delivered: Pick<OpenCall, 'input' | 'output' | 'usage'>): void
   /** What takes a call out of here, inside the transaction of its charge. */
   closing(id: string): () => void
   /** What an earlier process left, in the order in which the calls began. */
@@ -29,9 +29,11 @@ export function openCalls(
   { flush, ledger }: { readonly flush: Flush; readonly ledger: LedgerTable },
 ): OpenCalls {
   const insert = database.prepare(
-    'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)',
+    'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)',
   )
-  const update = database.prepare('UPDATE open_calls SET input = ?2, output = ?3 WHERE id = ?1')
+  const update = database.prepare(
+    'UPDATE open_calls SET input = ?2, output = ?3, usage = ?4 WHERE id = ?1',
+  )
   const send = database.prepare(
     'UPDATE open_calls SET deployment = ?2, price_id = ?3 WHERE id = ?1',
   )
@@ -57,6 +59,7 @@ export function openCalls(
       call.repeat?.request ?? null,
       call.input,
       call.output,
+      textOf(call.usage),
     )
   }
   return {
@@ -77,8 +80,8 @@ export function openCalls(
     opening: (call) => () => {
       if (unwritten.delete(call.id)) write(call)
     },
-    checkpoint(id, { input, output }) {
-      flush.later(() => update.run(id, input, output))
+    checkpoint(id, { input, output, usage }) {
+      flush.later(() => update.run(id, input, output, textOf(usage)))
     },
     closing(id) {
       const isWritten = !unwritten.delete(id)
@@ -108,4 +111,8 @@ const fromRow = (row: SqlRow): OpenCall => ({
         },
   input: row['input'] as number,
   output: row['output'] as number,
+  usage: row['usage'] === null ? null : (JSON.parse(row['usage'] as string) as OpenCall['usage']),
 })
+
+const textOf = (usage: OpenCall['usage']): string | null =>
+  usage === null ? null : JSON.stringify(usage)

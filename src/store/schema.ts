@@ -1,5 +1,12 @@
 import type { Database } from '../runtime/sqlite.ts'
+import { addKinds, createDaily } from './daily.ts'
 import { UnusableDatabase } from './trouble.ts'
+
+type Migration = {
+  readonly name: string
+  /** A function where the tables that there are decide. */
+  readonly sql: string | ((database: Database) => string)
+}
 
 /**
  * The tables, as numbered steps from nothing. A step that has been released is never edited: a
@@ -8,7 +15,7 @@ import { UnusableDatabase } from './trouble.ts'
  * Money is in nano-dollars, times are in milliseconds since the epoch. Tables are STRICT, so that
  * a number stored as text is an error here and not a wrong sum later.
  */
-const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
+const MIGRATIONS: readonly Migration[] = [
   {
     name: 'customers, budgets, the ledger and the outbox',
     sql: `
@@ -229,6 +236,25 @@ const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
       CREATE INDEX responses_unfinished ON responses (call_id) WHERE context IS NULL;
     `,
   },
+  {
+    name: 'the sums of each day, and the ways to the rows of the ledger that reports take',
+    sql: (database) => `
+      ${createDaily(database)}
+      -- In the order in which calls settled: of all, and of an outcome that is rare. Those of a
+      -- customer and of a key are in the order of ledger_by_tab and ledger_by_key. None for models:
+      -- they are few, so those of one are never far apart, and it would cost each call a page.
+      CREATE INDEX ledger_by_time ON ledger (settled_at);
+      CREATE INDEX ledger_by_outcome ON ledger (outcome, settled_at) WHERE outcome <> 'ok';
+      -- All tabs that an id ever had, and all keys that a hash was ever of.
+      CREATE INDEX customers_ever ON customers (id);
+      CREATE INDEX keys_ever ON keys (hash);
+    `,
+  },
+  {
+    name: 'what calls under way have delivered besides text',
+    // JSON, by kind.
+    sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
+  },
 ]
 
 /** How many migrations this version knows. */
@@ -246,10 +272,21 @@ export function migrate(database: Database, upTo = SCHEMA_VERSION) {
   for (const [index, { sql }] of MIGRATIONS.slice(0, upTo).entries()) {
     if (index < version) continue
     database.exec('BEGIN IMMEDIATE')
-    database.exec(sql)
+    database.exec(typeof sql === 'string' ? sql : sql(database))
+    if (index + 1 === SCHEMA_VERSION) addKinds(database)
     database.exec(`PRAGMA user_version = ${index + 1}`)
     database.exec('COMMIT')
   }
+}
+
+/** Throws `UnusableDatabase` for a file that another version of Tollgate wrote last. */
+export function requireThisSchema(database: Database, path: string) {
+  const version = versionOf(database)
+  if (version === SCHEMA_VERSION) return
+  throw new UnusableDatabase(
+    `${path} has schema ${version}, this version of Tollgate has ${SCHEMA_VERSION}. ` +
+      'Start the server on it once to bring it up to date.',
+  )
 }
 
 export function versionOf(database: Database): number {

@@ -15,37 +15,20 @@ import {
   customerChanges,
   type NewCustomer,
 } from './customer-changes.ts'
-import { type CustomerTable, customerTable, type ListQuery, type PeriodOf } from './customers.ts'
+import { type CustomerTable, customerTable, type ListQuery } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
 import { Flush } from './flush.ts'
-import { type KeyMove, type KeyStore, keyStore } from './key-changes.ts'
+import { type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
-import { type Durability, openForServing, type Serving } from './open.ts'
+import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
+import type { StoreOptions } from './options.ts'
+import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { tidyUp, watchWal } from './wal.ts'
-
-/** What the store needs of the world; in tests time stands still. */
-export type StoreOptions = {
-  readonly path: string
-  readonly durability: Durability
-  readonly periodOf: PeriodOf
-  readonly now: () => number
-  /** A ULID, each later than the one before. */
-  readonly newId: () => string
-  /**
-   * Told in the same breath as the commit that changed a customer, a budget or a key, so that what
-   * is kept of them in memory is never older than the disk.
-   */
-  readonly changed: (what: {
-    readonly customers?: readonly string[]
-    readonly budgets?: readonly string[]
-    readonly keys?: readonly KeyMove[]
-  }) => void
-}
 
 /**
  * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
@@ -58,6 +41,8 @@ export class Store {
   readonly responses: StoredResponses
   /** Events on their way to receivers, and those that were lately. */
   readonly deliveries: Deliveries
+  /** What was used, by call and by day. */
+  readonly reports: Reports
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -73,7 +58,7 @@ export class Store {
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
-    this.#flush = new Flush(database, options.path)
+    this.#flush = new Flush(database, options.path, options.committed)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
     const { periodOf, now, newId, changed } = options
@@ -93,6 +78,7 @@ export class Store {
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
+    this.reports = reports(database)
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
@@ -113,6 +99,10 @@ export class Store {
 
   isHealthy(): boolean {
     return this.#flush.isHealthy
+  }
+
+  get queue(): Flush['queue'] {
+    return this.#flush.queue
   }
 
   /** What a client is told when the disk failed under a read or a write; null: it did not. */

@@ -1,10 +1,12 @@
+import { dayText } from '../ledger/day.ts'
 import { dollarsText, type Nanos } from '../ledger/money.ts'
 import { snakeCase, UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import { KINDS, type Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
-import { SCHEMA_VERSION, versionOf } from './schema.ts'
+import { wrongDays } from './daily.ts'
+import { requireThisSchema } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
 /** What a look through the whole database found. */
@@ -27,8 +29,9 @@ const DAMAGE_MAX = 20
 
 /**
  * Proves that the books balance: that the file is whole, that the spend of every customer and of
- * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists, and
- * that every row's cost is its usage at its prices. Throws `UnusableDatabase` for a file that is
+ * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists,
+ * that every row's cost is its usage at its prices, and that the sums of each day are those of its
+ * rows. Throws `UnusableDatabase` for a file that is
  * damaged, or is none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
@@ -48,7 +51,6 @@ export async function verify(path: string, called = path): Promise<Verdict> {
 }
 
 function look(database: Database, path: string): Verdict {
-  const version = versionOf(database)
   database.exec('BEGIN')
   const damage = damageIn(database)
   if (damage.length > 0) {
@@ -56,13 +58,13 @@ function look(database: Database, path: string): Verdict {
       [...damage, `The database ${path} is damaged: put a backup in its place.`].join('\n'),
     )
   }
-  if (version !== SCHEMA_VERSION) {
-    throw new UnusableDatabase(
-      `${path} has schema ${version}, this version of Tollgate has ${SCHEMA_VERSION}. ` +
-        'Start the server on it once to bring it up to date.',
-    )
-  }
-  const faults = [...wrongSums(database), ...strayRows(database), ...wrongCosts(database)]
+  requireThisSchema(database, path)
+  const faults = [
+    ...wrongSums(database),
+    ...strayRows(database),
+    ...wrongCosts(database),
+    ...wrongSumsOfDays(database),
+  ]
   const totals = database
     .prepare(
       `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
@@ -70,6 +72,8 @@ function look(database: Database, path: string): Verdict {
        FROM ledger`,
     )
     .get()!
+  // `bun:sqlite` closes a file when its statements are collected: the transaction must not last.
+  database.exec('COMMIT')
   return {
     customers: totals['customers'] as number,
     rows: totals['rows'] as number,
@@ -173,6 +177,19 @@ function* wrongCosts(database: Database): Generator<string> {
     }
     last = rows.at(-1)!['id'] as string
   }
+}
+
+function wrongSumsOfDays(database: Database): string[] {
+  return wrongDays(database).map((row) => {
+    const say = (of: string) =>
+      `${row[`${of}calls`]} calls, ${row[`${of}tokens`]} tokens, ` +
+      `${dollarsText(row[`${of}charge`] as Nanos)} dollars charged, ` +
+      `${dollarsText(row[`${of}cost`] as Nanos)} cost`
+    return (
+      `day ${dayText(row['day'] as number)}: where they differ, its sums are ${say('')}, ` +
+      `and those of its ledger rows ${say('rows_')}`
+    )
+  })
 }
 
 const usageOf = (row: SqlRow): Usage =>

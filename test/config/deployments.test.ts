@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { fromDollars } from '../../src/ledger/money.ts'
-import { load, withParams } from './loading.ts'
+import { load, withModel, withParams } from './loading.ts'
 
 /** The one deployment of a config with these `litellm_params`. */
 const deploymentOf = (params: readonly string[], env: Record<string, string> = {}) =>
@@ -103,6 +103,8 @@ describe('provider/model', () => {
       ['base_url: http://gpu:11434/v1'],
       ['ollama', 'llama3', 'http://gpu:11434/v1'],
     ],
+    ['anthropic/claude-x', [key], ['anthropic', 'claude-x', 'https://api.anthropic.com/v1']],
+    ['claude-x', [key], ['anthropic', 'claude-x', 'https://api.anthropic.com/v1']],
     ['demo', [], ['demo', 'demo', null]],
     ['demo/slow', [own], ['demo', 'slow', null]],
     ['anthropic/claude-x', ['mock_response: hello'], ['anthropic', 'claude-x', null]],
@@ -119,6 +121,22 @@ describe('provider/model', () => {
     'https://x.y/v1/chat/completions/',
   ])('api_base %s is the address before the path of a call', (base) => {
     expect(deploymentOf(['model: openai/m', `api_base: ${base}`]).apiBase).toBe('https://x.y/v1')
+  })
+
+  test.each(['https://x.y', 'https://x.y/', 'https://x.y/v1', 'https://x.y/v1/messages'])(
+    'api_base %s of Anthropic is completed, as LiteLLM does',
+    (base) => {
+      const { apiBase } = deploymentOf(['model: anthropic/m', `api_base: ${base}`])
+      expect(apiBase).toBe('https://x.y/v1')
+    },
+  )
+
+  test('drop_params of a model comes before that of all', () => {
+    expect(deploymentOf(['model: anthropic/m']).rules.dropsParams).toBe(false)
+    const { rules } = deploymentOf(['model: anthropic/m', 'drop_params: true'])
+    expect(rules.dropsParams).toBe(true)
+    const [ofAll] = load(withModel('litellm_settings: {drop_params: true}')).deployments
+    expect(ofAll!.rules.dropsParams).toBe(true)
   })
 })
 

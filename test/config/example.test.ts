@@ -8,11 +8,14 @@ const CRM_WEBHOOK_SECRET = `whsec_${btoa('x'.repeat(32))}`
 const text = readFileSync(join(import.meta.dir, '..', '..', 'config.example.yaml'), 'utf8')
 
 test('config.example.yaml loads as it stands, without a warning', () => {
-  const { deployments, warnings } = load(text, { env: { OPENAI_API_KEY: 'sk-test' } })
+  const { deployments, warnings } = load(text, {
+    env: { OPENAI_API_KEY: 'sk-test', ANTHROPIC_API_KEY: 'sk-ant-test' },
+  })
   expect(warnings).toEqual([])
   expect(deployments.map(({ modelName }) => modelName)).toEqual([
     'demo',
     'gpt-4o-mini',
+    'claude',
     'gpt-4o-azure',
     'gpt-oss',
     'gemini-vertex',
@@ -32,8 +35,14 @@ test('config.example.yaml explains every setting that has an effect', () => {
 
 test('what config.example.yaml has as a comment loads too', () => {
   const uncommented = text.replaceAll(/^( *)# (?=( {2}- | {2,4})?\w+: ?(\S+|)$)/gm, '$1')
-  const keys = { OPENAI_API_KEY: 'sk-test', AZURE_AD_TOKEN: 'ey-test', COHERE_API_KEY: 'co-test' }
-  const env = { ...keys, CRM_WEBHOOK_SECRET, TOLLGATE_MASTER_KEY: 'sk-master' }
+  const env = {
+    OPENAI_API_KEY: 'sk-test',
+    ANTHROPIC_API_KEY: 'sk-ant-test',
+    AZURE_AD_TOKEN: 'ey-test',
+    COHERE_API_KEY: 'co-test',
+    TOLLGATE_MASTER_KEY: 'sk-master',
+    CRM_WEBHOOK_SECRET,
+  }
   const config = load(uncommented, { env })
   // Of the two defaults for customers without a budget only one can count, and it says so.
   expect(config.warnings).toHaveLength(2)

@@ -21,6 +21,7 @@ tollgate_settings: {on_disconnect: drain, drain_timeout: 9, drain_max_tokens: 50
       retriesMax: null,
       onDisconnect: 'abort',
       drainTimeoutMs: 9_000,
+      dropsParams: false,
       drainTokensMax: 50,
     })
   })

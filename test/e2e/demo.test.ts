@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
+import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { startServer } from '../support/server.ts'
 
@@ -16,6 +17,25 @@ test('the demo model reports usage in its streams too, so nothing has to be esti
   const { json: customer } = await server.ask('/customer/info?end_user_id=streamer')
   // 4 tokens at $3 a million, 25 at $15, as for the answer in one piece.
   expect(customer.spend).toBe(0.000387)
+})
+
+test("the demo model answers Anthropic's client as well", async () => {
+  await using server = await startServer()
+  const client = new Anthropic({ apiKey: server.key, baseURL: server.url, maxRetries: 0 })
+  const messages = [{ role: 'user' as const, content: 'what time is it' }]
+  const ask = { model: 'demo', max_tokens: 100, messages, metadata: { user_id: 'claudia' } }
+  const said = /^This is Tollgate's demo model.* You said: what time is it$/
+  const { content, usage } = await client.messages.create(ask)
+  expect((content[0] as { text: string }).text).toMatch(said)
+  expect(usage).toMatchObject({ input_tokens: 4, output_tokens: 25 })
+  expect(await client.messages.stream(ask).finalText()).toMatch(said)
+  const cut = await client.messages.create({ ...ask, max_tokens: 3 })
+  expect([cut.stop_reason, cut.usage.output_tokens]).toEqual(['max_tokens', 3])
+  expect(await client.messages.countTokens({ model: 'demo', messages })).toEqual({
+    input_tokens: 4,
+  })
+  const { json: customer } = await server.ask('/customer/info?end_user_id=claudia')
+  expect(customer.spend).toBe(0.000831)
 })
 
 describe('the demo model answers the official client', async () => {

@@ -8,6 +8,7 @@ import { PROGRAMS, run, SOURCE } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { Gate } from '../support/gate.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
+import { parseMetrics, sumOf } from '../support/metrics.ts'
 import { madeDatabase, newFolder } from '../support/store.ts'
 import { limitedDisk, smallDisk } from '../support/tight-disk.ts'
 
@@ -37,6 +38,10 @@ describe.each([
 
     const ready = await server.ask('/health/readiness')
     expect([ready.status, ready.json.db]).toEqual([503, 'failing'])
+    const metrics = parseMetrics((await server.ask('/metrics')).text)
+    expect(sumOf(metrics, 'tollgate_database_writable')).toBe(0)
+    expect(sumOf(metrics, 'tollgate_flush_queue_length')).toBeGreaterThan(0)
+    expect(sumOf(metrics, 'tollgate_flush_queue_oldest_seconds')).toBeGreaterThan(0)
     const before = upstream.calls.length
     const refused = await gateway.chat()
     expect([refused.status, refused.json.error.type]).toEqual([503, 'overloaded'])

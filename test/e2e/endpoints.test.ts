@@ -216,7 +216,8 @@ describe.each(RUNTIMES)('on $on', async ({ command }) => {
       const controller = new AbortController()
       const json = { ...body(user), stream: true }
       const response = await server.fetch(path, { json, signal: controller.signal })
-      await response.body!.getReader().read()
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      for (let text = ''; !text.includes('"Word"'); text += (await reader.read()).value);
       await gate.reached
       controller.abort()
       const row = await rowOn(user)

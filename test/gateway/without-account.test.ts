@@ -21,6 +21,13 @@ test.each([
     'Rate limit for gpt-4o in organization … on TPM',
   ],
   ['a project', 'Project `proj_aBc123` has no access', 'Project `…` has no access'],
+  [
+    'an organisation of Anthropic',
+    'the rate limit of 30,000 tokens (org: 80162711-722b-4454-ae75-c6334e6796f2, model: claude)',
+    'the rate limit of 30,000 tokens (org: …, model: claude)',
+  ],
+  ['a workspace of Anthropic', 'in wrkspc_011CZkZaBF1tNoB5wlCeusgy', 'in …'],
+  ['a key of Anthropic', 'invalid x-api-key sk-ant-api03-aB_c-d', 'invalid x-api-key …'],
   ['a key of Google', 'API key AIzaSyD-9x_abc not valid', 'API key … not valid'],
   ['a project of Google', 'on projects/my-project:1234/locations', 'on …/locations'],
   ['a resource of Amazon', 'denied on arn:aws:iam::123456789012:user/ops', 'denied on …'],

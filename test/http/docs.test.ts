@@ -83,11 +83,13 @@ describe('the OpenAPI document', () => {
     expect(bare).toEqual([])
   })
 
-  test('says JSON, and nothing else, of bodies', async () => {
+  test('says of bodies what they are: JSON, or forms where files come in', async () => {
     const { operations } = await documentOf(gatewayWith())
     for (const { name, method, operation } of operations) {
       if (method !== 'post' || name.endsWith('/cancel')) continue
-      expect(Object.keys(operation.requestBody?.content ?? {}), name).toEqual(['application/json'])
+      const takesFiles = /transcriptions|translations|edits/.test(name)
+      const type = takesFiles ? 'multipart/form-data' : 'application/json'
+      expect(Object.keys(operation.requestBody?.content ?? {}), name).toEqual([type])
     }
   })
 

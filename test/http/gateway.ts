@@ -43,6 +43,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     isMasterKey: (secret) => secret === MASTER_KEY,
     mayCall: () => true,
     keys: NO_KEYS,
+    reports: NO_REPORTS,
     heldWithKey: () => ZERO,
     now: () => NOW,
     version: '0.1.0',
@@ -54,7 +55,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
-    gauges: () => [{ name: 'tollgate_calls_in_flight', help: 'Calls.', value: 0 }],
+    metrics: () => 'tollgate_calls_in_flight 0\n',
     resetsAt: ({ resetAt, duration }) => resetAt ?? (duration === null ? null : NOW + DAY_MS),
     isReady: () => true,
     diskRefusal: () => null,
@@ -101,6 +102,15 @@ const NO_KEYS: ServerParts['keys'] = {
   create: () => Promise.reject(new Error('this store has no keys')),
   update: () => Promise.reject(new Error('this store has no keys')),
   remove: () => Promise.reject(new Error('this store has no keys')),
+}
+
+/** A ledger without a row; tests of reports have a real one. */
+const NO_REPORTS: ServerParts['reports'] = {
+  find: () => null,
+  isPlace: () => false,
+  async *slices() {},
+  days: () => [],
+  async *daySums() {},
 }
 
 /** A metered path in small: its body is not parsed, and it looks after its key itself. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { builtInPrice } from '../../src/metering/prices.ts'
 import { deployment, flatPrice, gatewayWith } from './gateway.ts'
 
 const deployments = [
@@ -66,5 +67,17 @@ describe.each(['/v1/model/info', '/model/info'])('%s', (path) => {
   test('a model without a price has none, and not a price of zero', async () => {
     const { json } = await gatewayWith({ deployments, priceOf: () => null }).get(path)
     expect(json.data[0].model_info).toEqual({ id: 'a' })
+  })
+
+  test('tells what is not billed by tokens in its own unit, and no price of tokens', async () => {
+    const priceOf = () => builtInPrice('openai', 'whisper-1')
+    const { json } = await gatewayWith({ deployments, priceOf }).get(path)
+    expect(json.data[0].model_info).toEqual({ id: 'a', input_cost_per_second: 0.0001 })
+  })
+
+  test('tells the dearest of the prices that depend on what is asked for', async () => {
+    const priceOf = () => builtInPrice('openai', 'dall-e-3')
+    const { json } = await gatewayWith({ deployments, priceOf }).get(path)
+    expect(json.data[0].model_info).toEqual({ id: 'a', output_cost_per_image: 0.12 })
   })
 })

@@ -95,7 +95,6 @@ test.each([
   ['nobody/gpt-4o', 'nobody is no provider'],
   ['openai/', 'it has no name'],
   ['ollama/llama3', 'it runs where nobody publishes prices'],
-  ['openai/whisper-1', 'it is paid by the hour'],
   ['perplexity/sonar', 'it is paid by the request too'],
   ['gemini/gemma-3-27b-it', 'the data has no prices for it'],
   ['openai/gpt-4o-audio-preview', 'the data lacks its price of sound'],

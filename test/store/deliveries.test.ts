@@ -94,6 +94,7 @@ describe('what is delivered', () => {
     expect(await deliveries.replayDead('a')).toBe(1_201)
     expect([deliveries.count('a', 'pending'), deliveries.count('a', 'dead')]).toEqual([1_201, 0])
     expect(deliveries.count('b', 'dead')).toBe(1)
+    expect(deliveries.count('a', 'pending', 1_000)).toBe(1_000)
     store.close()
   })
 })

@@ -19,7 +19,8 @@ import {
 export function answerOf(asked: Asked, script: Script): Answer {
   const answer =
     script.body === undefined ? spokenAnswer(asked, script) : givenAnswer(asked, script)
-  const headers = { ...headersOf(asked, answer.isStream), ...script.headers }
+  const own = answer.contentType === undefined ? {} : { 'content-type': answer.contentType }
+  const headers = { ...headersOf(asked, answer.isStream), ...own, ...script.headers }
   if (script.isGzip !== true) return { ...answer, headers }
   return {
     ...answer,
@@ -29,7 +30,7 @@ export function answerOf(asked: Asked, script: Script): Answer {
   }
 }
 
-type Body = Omit<Answer, 'headers'>
+type Body = Omit<Answer, 'headers'> & { readonly contentType?: string }
 
 /** A body that the script gives as it is. */
 function givenAnswer({ json }: Asked, { status = 200, body }: Script): Body {

@@ -35,6 +35,16 @@ export async function piecesOf(response: Response) {
   return { pieces, bytes: Buffer.concat(pieces), isBroken }
 }
 
+/** The text of a stream; `seen` is told what has come, whenever more has. */
+export async function textOf(response: Response, seen: (soFar: string) => void): Promise<string> {
+  let text = ''
+  for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += piece
+    seen(text)
+  }
+  return text
+}
+
 /** What follows `data:` of each whole event, comments left out. */
 export const dataOf = (text: string): string[] =>
   text

@@ -1,9 +1,10 @@
 import { type Answer, type Asked, completionOf, idOf, pretty } from './completion.ts'
+import { images, speech, transcripts } from './media-faces.ts'
 import { errorOfStatus } from './openai-errors.ts'
 import type { Script } from './script.ts'
 import { type Completion, NO_TOKENS, type Tokens, wireUsage } from './wire.ts'
 
-type Body = Omit<Answer, 'headers'>
+type Body = Omit<Answer, 'headers'> & { readonly contentType?: string }
 
 /** How the double speaks on one of its paths: what it says, in that path's wire format. */
 export type Face = (asked: Asked, script: Script) => Body
@@ -16,6 +17,11 @@ export const FACES: Readonly<Record<string, Face>> = {
   '/v1/responses': responses,
   '/v1/embeddings': embeddings,
   '/v1/moderations': moderations,
+  '/v1/images/generations': images('image_generation'),
+  '/v1/images/edits': images('image_edit'),
+  '/v1/audio/transcriptions': transcripts,
+  '/v1/audio/translations': transcripts,
+  '/v1/audio/speech': speech,
 }
 
 const whole = (json: Json, tokens: Tokens | null): Body => ({

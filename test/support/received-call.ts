@@ -10,6 +10,8 @@ export class ReceivedCall {
   readonly body: Uint8Array
   /** Null: the body is not a JSON object. */
   readonly json: Readonly<Record<string, unknown>> | null
+  /** Of a form: its fields, and its files. Null: the body is none. */
+  fields: Readonly<Record<string, unknown>> | null = null
   /** Resolves when the answer is out, broken off, or no longer wanted. */
   readonly finished: Promise<void>
   readonly #finish: () => void

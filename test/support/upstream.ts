@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { answerOf } from './answer.ts'
 import { FACES } from './faces.ts'
 import { KeptResponses } from './kept-responses.ts'
+import { fieldsOf } from './media-faces.ts'
 import {
   errorJson,
   NO_KEY,
@@ -123,6 +124,7 @@ class Double {
     if (script.isSilent === true) return reply.closed
     for (const gate of headerGates(script)) await gate.wait(reply.closed)
     const isScripted = script.body !== undefined || (script.status ?? 200) !== 200
+    call.fields = await fieldsOf(call.body, call.headers.get('content-type') ?? '')
     const refusal = isScripted ? null : this.#refusalOf(path, call)
     if (refusal !== null) return sendError(reply, refusal)
     await this.#write(path, call, reply, script)
@@ -139,7 +141,7 @@ class Double {
     if (refusal !== null) return refusal
     const isChat = path === '/v1/chat/completions'
     if (!isChat && FACES[path] === undefined) return noSuchPath(call.method, path)
-    const { json } = call
+    const json = call.json ?? call.fields
     if (json === null) return UNPARSABLE
     if (isChat && this.#options.isStrict !== false) {
       const refusal = refusalOf(json)
@@ -152,7 +154,8 @@ class Double {
 
   async #write(path: string, call: ReceivedCall, reply: Reply, script: Script) {
     const keep = (done: object) => this.#kept.keep({ ...done }, script.background ?? null)
-    const asked = { path, json: call.json ?? {}, number: call.number, now: Date.now(), keep }
+    const json = call.json ?? call.fields ?? {}
+    const asked = { path, json, number: call.number, now: Date.now(), keep }
     const { status, headers, events, isStream, told } = answerOf(asked, script)
     const length = isStream ? null : lengthOf(events)
     const toldAt = told === null ? Number.POSITIVE_INFINITY : lengthOf(events.slice(0, told.events))

@@ -1,0 +1,76 @@
+import { Refusal } from '../errors.ts'
+import { requireAllowed } from './admit.ts'
+import { editBody } from './body.ts'
+import type { Call, Gateway } from './call.ts'
+import { Departure } from './departure.ts'
+import { editsFor } from './edits.ts'
+import { answerHeaders, forward } from './forward.ts'
+import { readAtMost } from './read.ts'
+import { type Asked, readCall } from './read-call.ts'
+import type { Turn } from './router.ts'
+import { misfitOf } from './translate.ts'
+import { Watch } from './watch.ts'
+
+/** What is free of charge is short: longer than this it is given up, bytes. */
+const ANSWER_BYTES_MAX = 1024 * 1024
+
+/**
+ * A call that its provider takes no money for. It is let in as one that costs: with the same key,
+ * for the same customer, of a model that both may call. But nothing is held, and nothing is booked.
+ */
+export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Response> {
+  const startedAt = performance.now()
+  const asked = readCall(call, gateway, gateway.now())
+  const turn = turnFor(call, asked, gateway)
+  const { deployment } = turn
+  const { customerId } = asked
+  const abort = new AbortController()
+  const departure = new Departure(abort, { ...deployment.rules, onDisconnect: 'abort' })
+  const watch = new Watch(deployment, abort, { isReachable: gateway.isReachable, startedAt })
+  call.signal.addEventListener('abort', () => departure.leave(), { once: true })
+  gateway.inFlight.add(call.id, { abort, departure })
+  try {
+    if (call.signal.aborted) throw call.signal.reason
+    requireAllowed({ customerId, key: call.key, deployment }, gateway)
+    const { endpoint, headers } = call
+    const { json, text, members, streaming } = asked
+    const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap: null })
+    const body = edits.size === 0 ? call.body : editBody(text, members, edits)
+    const ask = { callId: call.id, endpoint, headers, body, json, now: gateway.now() }
+    const tried = await forward(ask, { deployment, abort, watch, decoded: gateway.decoded })
+    if ('refusal' in tried) throw tried.refusal
+    watch.waits()
+    const { bytes, isWhole } = await readAtMost(tried.response, ANSWER_BYTES_MAX)
+    if (!isWhole) throw new Refusal('upstream_failed', 'The upstream answered without an end.')
+    const own = { 'x-tollgate-call-id': call.id, 'x-litellm-call-id': call.id }
+    return new Response(bytes, { headers: { ...answerHeaders(tried.response), ...own } })
+  } catch (error) {
+    throw abort.signal.aborted ? abort.signal.reason : error
+  } finally {
+    watch.stop()
+    // It is no call of those that a deployment takes in a minute.
+    gateway.router.undo(turn)
+    gateway.inFlight.remove(call.id)
+  }
+}
+
+function turnFor(
+  { endpoint }: Call,
+  { json, model, region, isListed }: Asked,
+  gateway: Gateway,
+): Turn {
+  let misfit: Refusal | null = null
+  return gateway.router.take({
+    model,
+    region,
+    isListed,
+    isFit(deployment) {
+      misfit = misfitOf({ endpoint, deployment, json })
+      return misfit === null
+    },
+    misfit: () => misfit!,
+    tried: new Set(),
+    tokens: 0,
+    now: gateway.now(),
+  })
+}

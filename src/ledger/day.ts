@@ -1,0 +1,14 @@
+const DAY_MS = 86_400_000
+
+/**
+ * Days of reports are UTC's, as in LiteLLM, and have numbers: days since the epoch. A call counts
+ * on the day on which it settles, as it does in the period in which it settles: so a month of days
+ * is the month's spend, and a day that is over does not change any more.
+ */
+export const dayOf = (atMs: number): number => Math.floor(atMs / DAY_MS)
+
+/** When a day begins, milliseconds. */
+export const dayStart = (day: number): number => day * DAY_MS
+
+/** `2026-12-01`. */
+export const dayText = (day: number): string => new Date(dayStart(day)).toISOString().slice(0, 10)

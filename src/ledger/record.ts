@@ -1,0 +1,54 @@
+import type { VirtualKey } from './key.ts'
+import type { Nanos } from './money.ts'
+import type { LedgerRow, Outcome } from './settlement.ts'
+
+/** How reports name the virtual key of a call, as it is now; null: the master key. */
+export type NamedKey = Pick<VirtualKey, 'hash' | 'alias' | 'labels'>
+
+/** A row of the ledger as reports show it. */
+export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & { readonly key: NamedKey | null }
+
+/** Which rows; null: any. A customer's are those of all its tabs, also of deleted ones. */
+export type RecordFilter = {
+  readonly customerId: string | null
+  /** Its hash; a hash of null is the master key. */
+  readonly key: { readonly hash: string | null } | null
+  readonly model: string | null
+  readonly outcome: Outcome | null
+  /** Settled from here on and before there, milliseconds. */
+  readonly from: number
+  readonly until: number
+}
+
+export type RecordOrder = 'oldest first' | 'newest first'
+
+/** A few rows out of many, in order. */
+export type RecordSlice = {
+  /** Those that fit the filter. */
+  readonly records: readonly LedgerRecord[]
+  /** How many were looked at, and the id of the last of them: where the next slice begins. */
+  readonly looked: number
+  readonly lastId: string
+}
+
+/** What was used on a day by one customer with one key of one deployment. */
+export type DailySum = {
+  /** Null: calls that named no customer. */
+  readonly customerId: string | null
+  readonly key: NamedKey | null
+  /** As clients asked for it. Empty, as the deployment: corrections, which are no calls. */
+  readonly model: string
+  readonly deployment: string
+  readonly calls: number
+  /** Of these, those that an upstream failed. */
+  readonly failedCalls: number
+  /** Tokens by kind (`metering/usage.ts`). */
+  readonly usage: Readonly<Record<string, number>>
+  readonly cost: Nanos
+  readonly charge: Nanos
+}
+
+/** Which sums; null: any. */
+export type DailyFilter = Pick<RecordFilter, 'key' | 'model'> & {
+  readonly customerIds: readonly string[] | null
+}

@@ -1,0 +1,114 @@
+import { dayOf } from '../ledger/day.ts'
+import { type LedgerRow, snakeCase } from '../ledger/settlement.ts'
+import { KINDS } from '../metering/usage.ts'
+import type { Database, SqlRow } from '../runtime/sqlite.ts'
+
+/**
+ * The sums of each day, by customer, key, model and deployment, so that a report over ten million
+ * rows reads a few thousand. A row of the ledger and its part in the sums are written in one
+ * transaction, and `tollgate verify` proves that they agree.
+ *
+ * There is a column for each kind of token. A kind that is new gets its column at the next start:
+ * nothing was counted under it before, so 0 is the right sum of what was.
+ */
+export type DailyTable = {
+  /** Adds a row of the ledger. To be called in the transaction that writes the row. */
+  add(row: LedgerRow): void
+}
+
+/** In place of a tab or a key where there is none: a primary key takes no null. */
+export const NOBODY = 0
+
+export const KIND_COLUMNS: readonly string[] = KINDS.map(snakeCase)
+
+const GROUP = ['day', 'tab', 'key_id', 'model', 'deployment']
+
+/** What is summed. */
+export const SUMS = ['calls', 'failed_calls', ...KIND_COLUMNS, 'cost', 'charge']
+
+export function dailyTable(database: Database): DailyTable {
+  const columns = [...GROUP, ...SUMS]
+  const add = database.prepare(`
+    INSERT INTO daily (${columns.join(', ')})
+    VALUES (${columns.map((_, index) => `?${index + 1}`).join(', ')})
+    ON CONFLICT DO UPDATE SET ${SUMS.map((name) => `${name} = ${name} + excluded.${name}`).join()}`)
+  return {
+    add(row) {
+      add.run(
+        dayOf(row.settledAt),
+        row.tab ?? NOBODY,
+        row.keyId ?? NOBODY,
+        row.model,
+        row.deployment,
+        row.outcome === 'correction' ? 0 : 1,
+        row.outcome === 'upstream_failed' ? 1 : 0,
+        ...KINDS.map((kind) => row.usage[kind] ?? 0),
+        row.cost,
+        row.charge,
+      )
+    },
+  }
+}
+
+/** The same sums from the rows of the ledger themselves. */
+const summedLedger = (kinds: readonly string[]) => `
+  SELECT settled_at / 86400000 AS day, coalesce(tab, ${NOBODY}) AS tab,
+    coalesce(key_id, ${NOBODY}) AS key_id, model, deployment,
+    sum(outcome <> 'correction') AS calls, sum(outcome = 'upstream_failed') AS failed_calls,
+    ${[...kinds, 'cost', 'charge'].map((name) => `sum(${name}) AS ${name}`).join(', ')}
+  FROM ledger GROUP BY 1, 2, 3, 4, 5`
+
+/** The migration that makes the table, with the sums of the rows that there are. */
+export function createDaily(database: Database): string {
+  const kinds = KIND_COLUMNS.filter((name) => columnsOf(database, 'ledger').has(name))
+  const columns = ['calls', 'failed_calls', ...kinds, 'cost', 'charge']
+  return `
+    CREATE TABLE daily (
+      day INTEGER NOT NULL,
+      tab INTEGER NOT NULL,
+      key_id INTEGER NOT NULL,
+      model TEXT NOT NULL,
+      deployment TEXT NOT NULL,
+      ${columns.map((name) => `${name} INTEGER NOT NULL,`).join('\n')}
+      PRIMARY KEY (${GROUP.join(', ')})
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO daily ${summedLedger(kinds)};
+    CREATE INDEX daily_by_tab ON daily (tab, day);`
+}
+
+/** Gives each kind of token its column. */
+export function addKinds(database: Database) {
+  const there = columnsOf(database, 'daily')
+  for (const name of KIND_COLUMNS.filter((name) => !there.has(name))) {
+    database.exec(`ALTER TABLE daily ADD COLUMN ${name} INTEGER NOT NULL DEFAULT 0`)
+  }
+}
+
+const columnsOf = (database: Database, table: string): Set<unknown> =>
+  new Set(
+    database
+      .prepare('SELECT name FROM pragma_table_info(?1)')
+      .all(table)
+      .map(({ name }) => name),
+  )
+
+/** Where the sums are not those of the rows: both, by day, the sums of a day added up. */
+export function wrongDays(database: Database): readonly SqlRow[] {
+  const columns = [...GROUP, ...SUMS].join(', ')
+  const tokens = KIND_COLUMNS.join(' + ')
+  return database
+    .prepare(`
+      WITH booked AS (${summedLedger(KIND_COLUMNS)}),
+        rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM daily),
+        sums AS (SELECT ${columns} FROM daily EXCEPT SELECT ${columns} FROM booked),
+        both AS (
+          SELECT day, calls AS rows_calls, ${tokens} AS rows_tokens, cost AS rows_cost,
+            charge AS rows_charge, 0 AS calls, 0 AS tokens, 0 AS cost, 0 AS charge FROM rows
+          UNION ALL
+          SELECT day, 0, 0, 0, 0, calls, ${tokens}, cost, charge FROM sums)
+      SELECT day, sum(rows_calls) AS rows_calls, sum(rows_tokens) AS rows_tokens,
+        sum(rows_cost) AS rows_cost, sum(rows_charge) AS rows_charge, sum(calls) AS calls,
+        sum(tokens) AS tokens, sum(cost) AS cost, sum(charge) AS charge
+      FROM both GROUP BY day ORDER BY day`)
+    .all()
+}
