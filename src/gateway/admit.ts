@@ -208,12 +208,14 @@ function refuseUnpriced(
   if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
   if (isPriced) throw unpricedMember(owner, besides!)
   const end = price === null ? '' : '_priority'
+  const ofMedia = endpoint.media === undefined ? '' : ` for ${endpoint.path}`
+  const forWhat = end === '' ? ofMedia : ' for priority'
   const keys =
     endpoint.media?.priceKeys ??
     `\`input_cost_per_token${end}\` and \`output_cost_per_token${end}\``
   throw new Refusal(
     'model_not_priced',
-    `Model \`${modelName}\` has no price${end === '' ? '' : ' for priority'}, and ` +
+    `Model \`${modelName}\` has no price${forWhat}, and ` +
       `${nameOf(owner)} has a budget. Add ${keys} under its \`litellm_params\` in the config.`,
     { param: end === '' ? 'model' : 'service_tier' },
   )
@@ -229,8 +231,14 @@ const unpricedMember = (owner: LiveOwner, member: string): Refusal =>
 
 /** What an upstream adds to a prompt by itself cannot be held for: nobody here knows how much. */
 function refuseUnbounded({ budget }: LiveOwner, { endpoint, json }: Applicant) {
-  if (!endpoint.keepsAnswers || (budget?.maxBudget ?? null) === null) return
-  const param = ['conversation', 'prompt'].find((name) => (json[name] ?? null) !== null)
+  if ((budget?.maxBudget ?? null) === null) return
+  const isGiven = (name: string) => (json[name] ?? null) !== null
+  const besides = endpoint.billsBesides?.find(isGiven)
+  if (besides !== undefined) {
+    const message = `\`${besides}\` is billed by another model, and there is a budget to keep.`
+    throw new Refusal('invalid_request', message, { param: besides })
+  }
+  const param = endpoint.keepsAnswers ? ['conversation', 'prompt'].find(isGiven) : undefined
   if (param === undefined) return
   throw new Refusal(
     'invalid_request',

@@ -32,6 +32,8 @@ export type Endpoint = {
   readonly media?: Media
   /** Members of the body that are for the gateway, and that its upstream would not know. */
   readonly ours?: readonly string[]
+  /** Members with which a call has another model work for it, whose usage is not ours to see. */
+  readonly billsBesides?: readonly string[]
   /** Whether its body is a form with files (`multipart/form-data`) and not JSON. */
   readonly isForm?: true
   /** Whether its files are sound, whose length matters. */

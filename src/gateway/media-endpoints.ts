@@ -25,6 +25,7 @@ export const IMAGES: Endpoint = {
   wire: IMAGES_WIRE,
   media: PICTURES,
   ours: ['metadata', 'safety_identifier'],
+  billsBesides: ['svg', 'svg[model]'],
 }
 
 export const IMAGE_EDITS: Endpoint = { ...IMAGES, path: '/images/edits', isForm: true }

@@ -19,21 +19,26 @@ export async function soundMsOf(
   { bytes, filename }: { readonly bytes: number; readonly filename: string | null },
 ): Promise<number> {
   const most = Math.ceil((bytes / BYTES_PER_SECOND_MIN) * 1_000)
-  const seconds = await secondsOf(sound(), { bytes, filename }).catch(() => null)
+  // By what is in it; only if that says nothing by its name, which anybody may give it.
+  const seconds =
+    (await secondsOf(sound(), { size: bytes })) ??
+    (filename === null ? null : await secondsOf(sound(), { size: bytes, path: filename }))
   if (seconds === null || !(seconds >= bytes / BYTES_PER_SECOND_MAX)) return most
   return Math.min(Math.ceil(seconds * 1_000), most)
 }
 
+/** Null: it does not say, or is no sound that is known. */
 async function secondsOf(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { bytes, filename }: { readonly bytes: number; readonly filename: string | null },
+  about: { readonly size: number; readonly path?: string },
 ): Promise<number | null> {
-  // When it is first needed: it is half of what the server takes to start.
+  // Loaded when it is first needed, as that takes 60 ms.
   const { parseWebStream } = await import('music-metadata')
-  const about = { size: bytes, ...(filename === null ? {} : { path: filename }) }
   try {
     const { format } = await parseWebStream(stream, about, { duration: true, skipCovers: true })
     return format.duration ?? null
+  } catch {
+    return null
   } finally {
     await stream.cancel().catch(() => {})
   }

@@ -7,7 +7,7 @@ import { built, DENO, DENO_FLAGS, SOURCE } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { Gate } from '../support/gate.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
-import { formOf, mediaModels, sound } from '../support/media-calls.ts'
+import { forCustomer, formOf, mediaModels, sound } from '../support/media-calls.ts'
 import { wav } from '../support/media-faces.ts'
 import { spooledBy } from '../support/spooled.ts'
 
@@ -195,6 +195,24 @@ describe.each(RUNTIMES)('on $on', ({ command }) => {
     controller.abort()
     await asked.catch(() => {})
     await eventually(() => expect(spooledBy(gateway.server.pid)).toEqual([]))
+  })
+
+  test('are answered once for an `Idempotency-Key`, and not for another file', async () => {
+    const { server, upstream } = gateway
+    const keyed = (file: File) => {
+      const { body } = forCustomer('', formOf({ model: 'whisper-1', user: 'repeats' }, file))
+      const headers = { 'idempotency-key': 'one' }
+      return server.ask(PATH, { method: 'POST', body: body as FormData, headers })
+    }
+    const first = await keyed(sound())
+    const before = upstream.calls.length
+    const again = await keyed(sound())
+    expect([again.status, again.text]).toEqual([200, first.text])
+    expect(again.headers.get('x-tollgate-replayed')).toBe('true')
+    const other = await keyed(new File([wav(2)], sound().name, { type: 'audio/wav' }))
+    expect([other.status, other.json.error.type]).toEqual([422, 'idempotency_error'])
+    expect(upstream.calls.length).toBe(before)
+    expect(bookedOn(server.databasePath, 'repeats')).toHaveLength(1)
   })
 
   test('are sent again from disk when the upstream says that it did nothing', async () => {

@@ -103,6 +103,15 @@ describe.each(RUNTIMES)('on $on', async ({ command }) => {
     },
   )
 
+  test('a picture that another model makes a drawing of is refused to whoever has a budget', async () => {
+    await server.ask('/customer/new', { json: { user_id: 'draws', max_budget: 1 } })
+    const json = { model: 'gpt-image-1', prompt: 'a gate', user: 'draws', svg: { model: 'gpt-5' } }
+    const refused = await server.ask('/v1/images/generations', { json })
+    expect([refused.status, refused.json.error.param]).toEqual([400, 'svg'])
+    const unbound = await server.ask('/v1/images/generations', { json: { ...json, user: 'rich' } })
+    expect(unbound.status).toBe(200)
+  })
+
   test('speech that breaks off breaks off for its client, who is charged for what came', async () => {
     const gate = new Gate()
     upstream.next({
