@@ -245,6 +245,6 @@ function guardOf(
     ({ on, mode }) => on.account.limit !== null && mode === 'strict',
   )
   if (!isKept) return null
-  const encode = () => tokenizerFor(deployment.upstreamModel)
+  const encode = () => tokenizerFor(deployment.pricedAs.model)
   return new Guard({ reservation, accounts, encode })
 }
