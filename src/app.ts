@@ -22,6 +22,7 @@ import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
+import { passThroughRoutes } from './http/pass-through.ts'
 import { server } from './http/server.ts'
 import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
 import { outputTokensMax } from './metering/limits.ts'
@@ -189,6 +190,9 @@ function routesTo(
   })
   const diskRefusal = (error: unknown) => store.refusalOf(error)
   const authorize = (request: Request) => requireCalls(authenticate(request), request)
+  const body = { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs }
+  const passage = { inFlight, mayTakeTime, body, newId }
+  const { headers: customerHeaders } = gateway.identifyRules
   return server({
     authenticate,
     authorize,
@@ -203,14 +207,13 @@ function routesTo(
       handleCall: (call) => handleCall(call, gateway),
       handleFreeCall: (call) => handleFreeCall(call, gateway),
       authorize,
-      inFlight,
-      mayTakeTime,
-      body: { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs },
       form: { openSpool, soundMsOf, ...config.uploads },
-      newId,
       observe: watch.observe,
       diskRefusal,
+      ...passage,
     }),
+    passThroughs: config.passThroughs,
+    passThroughRoutes: passThroughRoutes({ ...config, ...passage, authenticate, customerHeaders }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
     cooledUntil: (id) => gateway.router.cooledUntil(id, now()),

@@ -30,6 +30,24 @@ export type UpstreamRules = {
   readonly dropsParams: boolean
 }
 
+/** In what an upstream that speaks OpenAI's format differs from others that do, in being asked. */
+export type Dialect = {
+  /** The header with the key; `authorization` has it after `Bearer `. */
+  readonly keyHeader: 'authorization' | 'api-key'
+  /** The `api-version` in each address; null: there is none. */
+  readonly apiVersion: string | null
+  /** A deployment of Azure's whose name stands in the address; null: in the body alone. */
+  readonly pathDeployment: string | null
+  /** What a chat is capped by for a client that caps none. */
+  readonly chatCap: 'max_completion_tokens' | 'max_tokens'
+  /** Whether it heeds `max_completion_tokens`; else a client's own becomes `max_tokens`. */
+  readonly takesCompletionCap: boolean
+  /** Whether a stream may be asked for its usage; else what a client asked for is left out. */
+  readonly takesStreamOptions: boolean
+  /** Other members of a body that it refuses, and that are left out. */
+  readonly drops: readonly string[]
+}
+
 /** One entry of `model_list`, checked: an upstream that answers for a model name. */
 export type DeploymentConfig = {
   /** Stable: `model_info.id`, or made of the entry's place and name. */
@@ -40,6 +58,9 @@ export type DeploymentConfig = {
   readonly provider: string
   /** What the upstream is asked for. */
   readonly upstreamModel: string
+  /** What it is, for its price and its tokens: `model_info.base_model`, or what it is called. */
+  readonly pricedAs: { readonly provider: string; readonly model: string }
+  readonly dialect: Dialect
   /**
    * Without a trailing slash, up to and including `/v1` where the provider has one. Null: demo and
    * mock.
@@ -77,6 +98,26 @@ export type DeploymentConfig = {
   readonly modelInfo: Readonly<Record<string, unknown>>
   /** Line of the entry in the file, from 1. */
   readonly line: number
+}
+
+/** A path whose requests are forwarded as they are, unmetered. */
+export type PassThrough = {
+  /** Begins with a slash, and ends without one. */
+  readonly path: string
+  /** Where it goes to, without a slash at the end. */
+  readonly target: string
+  /** Whether what is below the path goes to what is below the target. */
+  readonly includesBelow: boolean
+  /** In upper case. */
+  readonly methods: readonly string[]
+  /** Sent with each, in place of the client's own; names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether the client's other headers go along, and not only those that describe the body. */
+  readonly forwardsHeaders: boolean
+  /** Whether virtual keys may use it; else it is the master key's. */
+  readonly isForKeys: boolean
+  /** To the first byte of an answer, milliseconds. */
+  readonly timeoutMs: number
 }
 
 /** How a call is sent from one deployment, or one model, to another. */
@@ -147,6 +188,7 @@ export type Config = {
   readonly masterKey: string | null
   /** In the order of the file; several may share a `modelName`. */
   readonly deployments: readonly DeploymentConfig[]
+  readonly passThroughs: readonly PassThrough[]
   /** Header whose value names the customer (`general_settings.user_header_name`), lower case. */
   readonly userHeaderName: string | null
   /** Headers mapped to the customer (`general_settings.user_header_mappings`), lower case. */

@@ -1,7 +1,10 @@
 import { type ConfigPrices, PRICE_KEYS, pricesFromConfig } from '../metering/prices.ts'
 import { unitOf } from '../metering/unit-prices.ts'
 import type { DeploymentConfig, UpstreamRules } from './config.ts'
+import { withDropped } from './dropped.ts'
 import { readHeaders } from './headers.ts'
+import { parseBaseModel } from './model-address.ts'
+import { COMPATIBLE } from './providers.ts'
 import type { Field, MapField, Reader } from './reader.ts'
 import { checkKeys } from './sections.ts'
 import { readUpstream } from './upstream.ts'
@@ -13,6 +16,8 @@ export const demoDeployment = ({ timeoutMs, rules }: Patience): DeploymentConfig
   modelName: 'demo',
   provider: 'demo',
   upstreamModel: 'demo',
+  pricedAs: { provider: 'demo', model: 'demo' },
+  dialect: COMPATIBLE,
   apiBase: null,
   apiKey: null,
   extraHeaders: {},
@@ -101,6 +106,7 @@ function readDeployment(
   checkKeys(reader, params, 'litellm_params')
   const mockResponse = reader.text(reader.field(params, 'mock_response'))
   const upstream = readUpstream(reader, params, mockResponse !== null)
+  const dialect = withDropped(reader, params, upstream?.dialect ?? COMPATIBLE)
   const extraHeaders = readHeaders(reader, params)
   const timeoutMs = readSeconds(reader, reader.field(params, 'timeout'))
   const retries = readRetries(reader, params, ['num_retries', 'max_retries'])
@@ -109,6 +115,9 @@ function readDeployment(
   const regionField = reader.field(info, 'region') ?? reader.field(params, 'region_name')
   const region = reader.text(regionField)
   const outputTokensMax = readOutputTokensMax(reader, info)
+  const baseModel = reader.text(
+    reader.field(info, 'base_model') ?? reader.field(params, 'base_model'),
+  )
   const shares = readShares(reader, params)
   if (modelName === null || upstream === null) return null
   return {
@@ -116,6 +125,8 @@ function readDeployment(
     id: id ?? `${encodeURI(modelName.toWellFormed())}#${count}`,
     modelName,
     ...upstream,
+    dialect,
+    pricedAs: baseModel === null ? upstream.pricedAs : parseBaseModel(baseModel, upstream.provider),
     extraHeaders,
     mockResponse,
     price: prices?.price ?? null,

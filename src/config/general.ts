@@ -1,12 +1,13 @@
 import { nearest } from '../errors.ts'
 import type { Config } from './config.ts'
 import { readHeaderName } from './headers.ts'
+import { readPassThroughs } from './pass-through.ts'
 import type { MapField, Reader } from './reader.ts'
 import { checkKeys } from './sections.ts'
 
 type General = Pick<
   Config,
-  'masterKey' | 'userHeaderName' | 'customerHeaders' | 'budgetExceededStatus'
+  'masterKey' | 'userHeaderName' | 'customerHeaders' | 'budgetExceededStatus' | 'passThroughs'
 >
 
 /** `general_settings`, with what the environment says in place of it. */
@@ -20,6 +21,7 @@ export function readGeneral(reader: Reader, general: MapField | null): General {
     userHeaderName,
     customerHeaders: readCustomerHeaders(reader, general),
     budgetExceededStatus: reader.number(status, whole, bounds) ?? 429,
+    passThroughs: readPassThroughs(reader, general),
   }
 }
 

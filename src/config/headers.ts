@@ -16,6 +16,9 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ])
 
+/** That of a body which is forwarded as it is may be set. */
+const CONTENT_TYPE = 'content-type'
+
 /** The name of a header in lower case. */
 export function readHeaderName(reader: Reader, field: Field | null): string | null {
   const name = reader.text(field)
@@ -38,6 +41,17 @@ export function readHeaders(reader: Reader, params: MapField): Record<string, st
   }
 
   const map = reader.map(reader.field(params, 'extra_headers'))
+  const extra = readHeaderMap(reader, map, 'ours')
+  return { ...Object.fromEntries(headers), ...extra }
+}
+
+/** A map of headers, by name in lower case; `type` says whose the content type is. */
+export function readHeaderMap(
+  reader: Reader,
+  map: MapField | null,
+  type: 'ours' | 'any',
+): Record<string, string> {
+  const headers = new Map<string, string>()
   for (const [name, setting] of map?.setting.entries ?? []) {
     const field = { name: `${map?.name}.${shownKey(name)}`, setting, isSecret: true }
     const isNumber = setting.kind === 'scalar' && typeof setting.value === 'number'
@@ -45,7 +59,7 @@ export function readHeaders(reader: Reader, params: MapField): Record<string, st
     if (value === null) continue
     if (!HEADER_NAME.test(name)) {
       reader.report.problem(setting.line, `${field.name} cannot be the name of a header`)
-    } else if (OWN_HEADERS.has(name.toLowerCase())) {
+    } else if (isOwn(name.toLowerCase(), type)) {
       const what = 'is a header that Tollgate sets for each call; remove it'
       reader.report.problem(setting.line, `${field.name} ${what}`)
     } else if (HEADER_VALUE.test(value)) headers.set(name.toLowerCase(), value)
@@ -53,3 +67,6 @@ export function readHeaders(reader: Reader, params: MapField): Record<string, st
   }
   return Object.fromEntries(headers)
 }
+
+const isOwn = (name: string, type: 'ours' | 'any'): boolean =>
+  OWN_HEADERS.has(name) && (type === 'ours' || name !== CONTENT_TYPE)

@@ -18,13 +18,13 @@ export const TOP_LEVEL_KEYS = words(`
 export const ENTRY_KEYS = words('blocked rpm tpm')
 
 export const PARAM_KEYS = words(`
-  additional_drop_params adaptive_router_config adaptive_router_default_model
-  allow_client_keepalive_override allowed_model_region allowed_openai_params api_version audio
+  adaptive_router_config adaptive_router_default_model
+  allow_client_keepalive_override allowed_model_region allowed_openai_params audio
   auto_router_config auto_router_config_path auto_router_default_model auto_router_embedding_model
   aws_access_key_id aws_batch_role_arn aws_bedrock_project_id aws_bedrock_runtime_endpoint
-  aws_external_id aws_profile_name aws_region_name aws_role_name aws_secret_access_key
+  aws_external_id aws_profile_name aws_role_name aws_secret_access_key
   aws_session_name aws_session_tags aws_session_token aws_sts_endpoint aws_web_identity_token
-  azure_ad_token azure_password azure_scope azure_username base_model bedrock_tags
+  azure_password azure_scope azure_username bedrock_tags
   budget_duration bucket_name cache caching client_id client_secret complexity_router_config
   complexity_router_default_model configurable_clientside_auth_params context_window_fallback_dict
   cooldown_time custom_llm_provider default_api_key_rpm_limit default_api_key_tpm_limit
@@ -43,8 +43,8 @@ export const PARAM_KEYS = words(`
   stream_timeout supports_system_message tag_regex tags temperature tenant_id thinking
   tool_choice tools top_k top_logprobs top_p tpm ttl turn_off_message_logging
   use_chat_completions_api use_in_pass_through use_litellm_proxy use_xai_oauth user
-  vector_store_id verbosity vertex_ai_credentials vertex_ai_location vertex_ai_project
-  vertex_credentials vertex_location vertex_project watsonx_region_name web_search_options weight
+  vector_store_id verbosity vertex_ai_credentials vertex_credentials watsonx_region_name
+  web_search_options weight
 `)
 
 /** Prices of LiteLLM's; those that Tollgate counts with are in `metering/prices.ts`. */
@@ -104,7 +104,7 @@ export const GENERAL_KEYS = words(`
   maximum_spend_logs_cleanup_run_budget maximum_spend_logs_retention_interval
   maximum_spend_logs_retention_period mcp_internal_ip_ranges mcp_required_fields
   mcp_trusted_proxy_ranges mcp_xff_num_trusted_hops model_list_healthy_only moderation_model
-  oauth2_config_mappings otel pass_through_endpoints pass_through_request_timeout plugins
+  oauth2_config_mappings otel plugins
   provider_url_destination_allowed_hosts proxy_batch_polling_interval proxy_batch_write_at
   proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time
   proxy_config_reload_interval_seconds public_routes reject_clientside_metadata_tags
@@ -115,6 +115,10 @@ export const GENERAL_KEYS = words(`
   use_redis_transaction_buffer use_shared_health_check use_spend_logs_partitioning
   use_x_forwarded_for user_api_key_cache_ttl user_mcp_management_mode user_url_allowed_hosts
   user_url_validation
+`)
+
+export const PASS_THROUGH_KEYS = words(`
+  cost_per_request default_query_params guardrails id is_from_config merge_query_params
 `)
 
 export const LITELLM_KEYS = words(`

@@ -7,16 +7,19 @@ const LENGTH_MIN = 7
 const TOKEN_LENGTH_MIN = 16
 
 /** What of a config must be neither logged nor shown: each key, and addresses that have one. */
-export function secretsOf({ masterKey, webhooks, deployments, observing }: Config): string[] {
+export function secretsOf(config: Config): string[] {
+  const { masterKey, webhooks, deployments, passThroughs, observing } = config
   const ofDeployments = deployments.flatMap(({ apiKey, extraHeaders }) => [
     apiKey,
     ...Object.values(extraHeaders),
   ])
   const ofReceivers = webhooks.flatMap(({ url, secrets }) => [...partsOf(url), ...secrets])
+  const ofTargets = passThroughs.flatMap(({ headers }) => Object.values(headers).flatMap(wordsOf))
   const { tracing } = observing
   const ofCollector =
     tracing === null ? [] : [...partsOf(tracing.url), ...tokensIn(tracing.headers)]
-  return [masterKey, ...ofReceivers, ...ofDeployments, ...ofCollector].filter(
+  const ofOthers = [...ofTargets, ...ofCollector]
+  return [masterKey, ...ofReceivers, ...ofDeployments, ...ofOthers].filter(
     (value) => value !== null && value.length >= LENGTH_MIN,
   ) as string[]
 }
@@ -31,3 +34,6 @@ function partsOf(address: string): string[] {
   const tokens = pathname.split('/').filter((segment) => segment.length >= TOKEN_LENGTH_MIN)
   return [address, href, search, ...searchParams.values(), ...tokens]
 }
+
+/** A header's value, and what of it follows its scheme: `Bearer KEY`. */
+const wordsOf = (value: string): string[] => [value, ...value.split(' ').slice(1)]

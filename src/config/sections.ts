@@ -5,10 +5,12 @@ import {
   GENERAL_KEYS,
   LITELLM_KEYS,
   PARAM_KEYS,
+  PASS_THROUGH_KEYS,
   PRICE_PARAM_KEYS,
   ROUTER_KEYS,
   TOP_LEVEL_KEYS,
 } from './keys.ts'
+import { PLACE_KEYS } from './providers.ts'
 import type { MapField, Reader } from './reader.ts'
 import { shownKey } from './yaml.ts'
 
@@ -43,7 +45,7 @@ const ROUTING_KEYS = [
 
 /**
  * The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers,
- * `webhook` one of `webhooks`.
+ * `webhook` one of `webhooks`, `pass_through` one of `pass_through_endpoints`.
  */
 export const SECTIONS = {
   file: {
@@ -77,6 +79,11 @@ export const SECTIONS = {
       'mock_response',
       'drop_params',
       'region_name',
+      'base_model',
+      'api_version',
+      'azure_ad_token',
+      'additional_drop_params',
+      ...PLACE_KEYS,
       ...PRICE_KEYS,
     ]),
     unused: new Set([...PARAM_KEYS, ...PRICE_PARAM_KEYS]),
@@ -89,6 +96,8 @@ export const SECTIONS = {
       'user_header_mappings',
       'budget_exceeded_status',
       'database_url',
+      'pass_through_endpoints',
+      'pass_through_request_timeout',
     ]),
     unused: GENERAL_KEYS,
   },
@@ -146,6 +155,20 @@ export const SECTIONS = {
     unused: NONE,
   },
   webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
+  pass_through: {
+    used: new Set([
+      'path',
+      'target',
+      'headers',
+      'include_subpath',
+      'forward_headers',
+      'methods',
+      'auth',
+      'keys',
+      'timeout',
+    ]),
+    unused: PASS_THROUGH_KEYS,
+  },
   mapping: { used: new Set(['header_name', 'litellm_user_role']), unused: NONE },
 } as const satisfies Record<string, Section>
 

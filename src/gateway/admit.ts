@@ -91,7 +91,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   let { owners, reserved } = attempt(null)
   if (reserved.kind !== 'held') {
     // The bound on the prompt was cheap. Before somebody is refused or capped, it is counted.
-    const encode = await gate.tokenizerFor(call.deployment.upstreamModel)
+    const encode = await gate.tokenizerFor(call.deployment.pricedAs.model)
     await countAll(owners, prompt, encode)
     requireHealth(gate)
     reserved = attempt(prompt.demand).reserved

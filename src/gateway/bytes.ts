@@ -111,10 +111,11 @@ class Passage {
 
   /** Whether the client now has something new, or the end. */
   async #next(client: Sink | null): Promise<boolean> {
-    const { watch } = this.#answer
+    const { watch, seen } = this.#answer
     watch.waits()
     const piece = (await this.#upstream?.read()) ?? { done: true, value: undefined }
     watch.seen()
+    seen.firstByte()
     if (!piece.done) {
       this.#bytes += piece.value.length
       return this.#send(client, this.#afterKept(piece.value))

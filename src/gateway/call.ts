@@ -93,8 +93,6 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
   const { json, streaming, customerId, model, upload } = asked
-  const isServed = gateway.deployments.of(model).length > 0
-  seen.asks({ model: isServed ? model : null, customerId, isStream: streaming.stream })
   const repeat = gateway.idempotency.begin({
     headers: call.headers,
     body: call.form?.digest ?? call.body,
@@ -247,6 +245,6 @@ function guardOf(
     ({ on, mode }) => on.account.limit !== null && mode === 'strict',
   )
   if (!isKept) return null
-  const encode = () => tokenizerFor(deployment.upstreamModel)
+  const encode = () => tokenizerFor(deployment.pricedAs.model)
   return new Guard({ reservation, accounts, encode })
 }

@@ -79,10 +79,10 @@ export class Checkpoints {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       for (const stream of this.#streams) {
         const now = performance.now()
-        const { upstreamModel } = stream.call.deployment
+        const { model } = stream.call.deployment.pricedAs
         const isSoonDue = now > stream.dueAt - EVERY_MS + LOAD_AFTER_MS
         const isText = stream.call.endpoint.media === undefined
-        if (isSoonDue && isText) void this.#tokenizerFor(upstreamModel)
+        if (isSoonDue && isText) void this.#tokenizerFor(model)
         if (now < stream.dueAt) continue
         try {
           await this.#checkpoint(stream)
@@ -105,7 +105,7 @@ export class Checkpoints {
       if (this.#streams.has(stream)) this.#write(call.id, stream)
       return
     }
-    const encode = await this.#tokenizerFor(call.deployment.upstreamModel)
+    const encode = await this.#tokenizerFor(call.deployment.pricedAs.model)
     if (stream.chars === 0) stream.input = await countPromptInTurns(call.json, encode)
     stream.output += await countInTurns([text.slice(stream.chars)], encode)
     stream.chars = text.length

@@ -31,7 +31,7 @@ export async function countedUsage(
   const said = { text: delivered, tokens: 0, promptTokens: 0 }
   // The tokenizer is not loaded for whom nobody asks for tokens.
   if (price.hasTokens !== false) {
-    const encode = await tokenizerFor(deployment.upstreamModel)
+    const encode = await tokenizerFor(deployment.pricedAs.model)
     said.promptTokens = await countPromptInTurns(json, encode)
     said.tokens = await countInTurns([delivered], encode)
   }

@@ -49,9 +49,9 @@ export type Demanding = {
  */
 export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
   const { endpoint, json, text } = call
-  const images = imageCount(json) * imageTokensMax(deployment.upstreamModel)
+  const images = imageCount(json) * imageTokensMax(deployment.pricedAs.model)
   const isAnthropic = deployment.provider === 'anthropic'
-  const documents = isAnthropic ? documentTokensMax(json, deployment.upstreamModel) : 0
+  const documents = isAnthropic ? documentTokensMax(json, deployment.pricedAs.model) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,

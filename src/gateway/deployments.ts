@@ -45,8 +45,8 @@ export class Deployments {
     },
   ) {
     this.all = configs.map((config) => {
-      const { provider, upstreamModel } = config
-      const price = config.price ?? known.builtInPrice(provider, upstreamModel)
+      const { provider, model } = config.pricedAs
+      const price = config.price ?? known.builtInPrice(provider, model)
       return {
         ...config,
         price,
@@ -54,7 +54,7 @@ export class Deployments {
         serviceSnapshots: Object.fromEntries(
           Object.entries(config.services).map(([service, own]) => [service, JSON.stringify(own)]),
         ),
-        outputTokensMax: longestAnswer(config) ?? known.outputTokensMax(provider, upstreamModel),
+        outputTokensMax: longestAnswer(config) ?? known.outputTokensMax(provider, model),
       }
     })
     this.#byModel = Map.groupBy(this.all, ({ modelName }) => modelName)

@@ -16,8 +16,8 @@ export type Endpoint = {
   readonly wire: Wire
   /** Members of the body with which a client caps the answer; none: nothing is written. */
   readonly caps: readonly string[]
-  /** The member that caps it for a client that sent none. */
-  readonly capFor: (provider: string) => string | null
+  /** The member that caps it for a client that sent none; a chat's is the upstream's to say. */
+  readonly capFor: (chatCap: string) => string | null
   /** Other members that must be as given here when the answer is capped at so many tokens. */
   readonly fitTo: (json: Json, cap: number) => Readonly<Record<string, unknown>>
   /** What a call without a cap is capped at anyway, by the endpoint's own rule; null: nothing. */
@@ -51,8 +51,7 @@ const CHAT: Endpoint = {
   format: 'openai',
   wire: CHAT_WIRE,
   caps: ['max_completion_tokens', 'max_tokens'],
-  // OpenAI's present name, and the one that all the others know.
-  capFor: (provider) => (provider === 'openai' ? 'max_completion_tokens' : 'max_tokens'),
+  capFor: (chatCap) => chatCap,
   fitTo: thinkingWithin,
   capUnsaid: null,
   choices: (json) => choicesOf(json, 'n'),

@@ -32,13 +32,18 @@ export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Resp
   try {
     if (call.signal.aborted) throw call.signal.reason
     requireAllowed({ customerId, key: call.key, deployment }, gateway)
-    const { endpoint, headers } = call
+    const { endpoint, seen } = call
     const { json, text, members, streaming } = asked
     const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap: null })
     const body = edits.size === 0 ? call.body : editBody(text, members, edits)
+    const headers = seen.asking(deployment, call.headers)
     const ask = { callId: call.id, endpoint, headers, body, json, now: gateway.now() }
     const tried = await forward(ask, { deployment, abort, watch, decoded: gateway.decoded })
-    if ('refusal' in tried) throw tried.refusal
+    if ('refusal' in tried) {
+      seen.failedTry()
+      throw tried.refusal
+    }
+    seen.firstByte()
     watch.waits()
     const { bytes, isWhole } = await readAtMost(tried.response, ANSWER_BYTES_MAX)
     if (!isWhole) throw new Refusal('upstream_failed', 'The upstream answered without an end.')

@@ -13,11 +13,10 @@ export type Upload = {
 
 export const mediaCallOf = (
   { json, upload }: { readonly json: Json; readonly upload?: Upload | null | undefined },
-  { upstreamModel, provider }: Deployment,
+  { pricedAs }: Deployment,
 ): MediaCall => ({
   json,
-  model: upstreamModel,
-  provider,
+  ...pricedAs,
   soundMs: upload?.soundMs ?? 0,
   files: upload?.files ?? 0,
 })

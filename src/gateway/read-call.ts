@@ -36,6 +36,8 @@ export function readCall(call: Call, gateway: Gateway, now: number): Asked {
   const { allowedModelRegion: region = null, defaultModel = null } = known?.self ?? {}
   const isListed = (model: string) => key === null || mayCall(gateway.accounts, key, model, now)
   const model = modelOf(json, defaultModel)
+  const isServed = gateway.deployments.of(model).length > 0
+  call.seen.asks({ model: isServed ? model : null, customerId, isStream: streaming.stream })
   const by = { key, tab: known?.self.tab ?? null, now }
   const previous = endpoint.keepsAnswers ? previousOf(json, by, gateway.responses) : null
   const body = { text, json, members, upload }

@@ -64,8 +64,10 @@ function errorOf(json: unknown, deployment: Deployment): UpstreamError {
   const text = (value: unknown) =>
     typeof value === 'string' ? withoutAccount(value, deployment).slice(0, TEXT_CHARS_MAX) : null
   if (typeof error === 'string') return { message: text(error), type: null, param: null }
-  const { message, type, param } = (error ?? {}) as Record<string, unknown>
-  return { message: text(message), type: text(type), param: text(param) }
+  const { message, type, param, code } = (error ?? {}) as Record<string, unknown>
+  // Azure says what went wrong in the code alone: `content_filter`, `DeploymentNotFound`.
+  const named = text(type) ?? (/^\d*$/.test(String(code ?? '')) ? null : text(code))
+  return { message: text(message), type: named, param: text(param) }
 }
 
 function parse(text: string): unknown {

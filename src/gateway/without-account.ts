@@ -18,6 +18,8 @@ const ACCOUNTS = new RegExp(
     String.raw`\bwrkspc_\w+`,
     String.raw`\bprojects?/[\w.:-]+`,
     String.raw`\barn:aws[\w:/.*-]+`,
+    // Resources at Azure.
+    String.raw`\b[\w-]{1,63}\.(?:openai|cognitiveservices|services\.ai)\.azure\.com`,
   ].join('|'),
   'gi',
 )
@@ -26,7 +28,10 @@ const ACCOUNTS = new RegExp(
  * An upstream's text for a client, without what names or opens the operator's account there: what
  * this deployment is asked with, however it is written in an address, and what looks like the like.
  */
-export function withoutAccount(text: string, { apiKey, extraHeaders }: Target): string {
+export function withoutAccount(
+  text: string,
+  { apiKey, extraHeaders }: Pick<Target, 'apiKey' | 'extraHeaders'>,
+): string {
   return [apiKey ?? '', ...Object.values(extraHeaders)]
     .filter((value) => value.length >= VALUE_LENGTH_MIN)
     .flatMap((value) => [value, encodeURIComponent(value.toWellFormed())])

@@ -6,10 +6,15 @@
 
 /** Without a slash at the end, which makes no difference to Elysia either. */
 export function pathOf(url: string): string {
+  const path = wholePathOf(url)
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+/** As it came. */
+export function wholePathOf(url: string): string {
   const start = startOfPath(url)
   const mark = url.indexOf('?', start)
-  const end = mark === -1 ? url.length : mark
-  return url.slice(start, end > start + 1 && url[end - 1] === '/' ? end - 1 : end)
+  return url.slice(start, mark === -1 ? url.length : mark)
 }
 
 /** What follows the question mark; empty without one. */

@@ -98,3 +98,30 @@ const tooSlow = ({ timeoutMs }: BodyLimits) =>
   new Refusal('body_too_slow', `The body was not all here after ${timeoutMs / 1000} s.`, {
     headers,
   })
+
+/**
+ * A request's body as it comes, for who passes it on. `broken` aborts with `body_too_large` or
+ * `body_too_slow`, and the stream with it. Throws `body_too_large` when the body says so itself.
+ */
+export function streamBody(
+  { body, headers }: Request,
+  limits: BodyLimits,
+): { readonly body: ReadableStream<Uint8Array> | null; readonly broken: AbortSignal } {
+  const broken = new AbortController()
+  if (body === null) return { body, broken: broken.signal }
+  if (Number(headers.get('content-length') ?? 0) > limits.bytesMax) throw tooLarge(limits)
+  const timer = setTimeout(() => broken.abort(tooSlow(limits)), limits.timeoutMs)
+  let bytes = 0
+  const meter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      bytes += piece.length
+      if (bytes <= limits.bytesMax) return controller.enqueue(piece)
+      clearTimeout(timer)
+      broken.abort(tooLarge(limits))
+      controller.error(broken.signal.reason)
+    },
+    flush: () => clearTimeout(timer),
+  })
+  broken.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  return { body: body.pipeThrough(meter), broken: broken.signal }
+}

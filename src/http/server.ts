@@ -1,7 +1,8 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
+import type { PassThrough } from '../config/config.ts'
 import type { VirtualKey } from '../ledger/key.ts'
-import { requireAccess } from './access.ts'
+import { requireAccess, requireCalls } from './access.ts'
 import { type ActivityParts, activityRoutes } from './activity.ts'
 import { pathOf } from './address.ts'
 import type { Authenticate } from './auth.ts'
@@ -17,6 +18,7 @@ import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
+import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
 import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
@@ -42,11 +44,15 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
     readonly diskRefusal: DiskRefusal
     /** The metered paths. They check the key themselves: theirs need not be the master key. */
     readonly calls: AnyElysia
+    /** What the config forwards unmetered, and the routes that do. */
+    readonly passThroughs: readonly PassThrough[]
+    readonly passThroughRoutes: AnyElysia
   }
 
 /**
  * All routes as one app. A request without a key that opens the route is told so and nothing else,
- * whether its path exists or not; the health paths and the docs are open.
+ * whether its path exists or not; the health paths and the docs are open. Throws when the config
+ * would forward what Tollgate serves itself.
  */
 export function server(parts: ServerParts): AnyElysia {
   const callPaths = parts.calls.routes.map((route) => route.path)
@@ -63,7 +69,7 @@ export function server(parts: ServerParts): AnyElysia {
 
   // `standardHostname: false`: else Elysia looks for the path from the 11th character on, and with
   // a `Host` of three letters finds another one than the route's; the guard must not be misled.
-  const app = new Elysia({ normalize: false, handler: { standardHostname: false } })
+  const calls = new Elysia({ normalize: false, handler: { standardHostname: false } })
     .onError({ as: 'global' }, ({ error, code, request: { method, url } }) =>
       failureResponse(error, code, {
         method,
@@ -75,10 +81,16 @@ export function server(parts: ServerParts): AnyElysia {
     .onRequest(({ request }) => {
       const path = pathOf(request.url)
       if (unguarded.has(path)) return
-      requireAccess(parts.authenticate(request), { method: request.method, path })
+      const caller = parts.authenticate(request)
+      // Further than that they look after their keys themselves.
+      if (isPassedThrough(path, parts.passThroughs)) requireCalls(caller, request)
+      else requireAccess(caller, { method: request.method, path })
     })
     .use(parts.calls)
     .use(storedResponseRoutes(parts))
+  const ours = [...calls.routes]
+  const app = calls
+    .use(parts.passThroughRoutes)
     // Not for the routes above: Elysia would take their answers apart to add it.
     .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))
@@ -96,6 +108,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
+  // A route that is made again replaces the first, so those that came before are looked at too.
+  requireApart(parts.passThroughs, [...ours, ...app.routes.filter(isOwnRoute)])
   return app
 }
 

@@ -11,7 +11,7 @@ const chunksOf = (lastChoice: Json): StreamWire => ({
     const isUsageAlone =
       hasUsage(data) && !isError && Array.isArray(choices) && choices.length === 0
     return {
-      usage: usageFromOpenAI(json?.['usage']),
+      usage: usageFromOpenAI(usageIn(json)),
       service: json === null ? null : serviceOf(json),
       model: json === null ? null : modelOf(json),
       isError,
@@ -21,7 +21,8 @@ const chunksOf = (lastChoice: Json): StreamWire => ({
   textOf: deliveredText,
   errorOf: errorMessage,
   frameOf({ choices, usage, obfuscation, ...frame }) {
-    return frame
+    // Azure's first chunk tells of the prompt, and has neither id nor model.
+    return Array.isArray(choices) && choices.length === 0 ? null : frame
   },
   endAtCap({ frame, usage }) {
     const last = [{ index: 0, ...lastChoice, finish_reason: 'length' }]
@@ -59,9 +60,17 @@ const usageJson = (usage: Usage) => {
 }
 
 /** Whether a chunk has a usage that is not null; text that quotes one has its quotes escaped. */
-function hasUsage(data: string): boolean {
-  const at = data.indexOf('"usage"')
-  return at !== -1 && /^\s*:\s*\{/.test(data.slice(at + 7, at + 32))
+const hasUsage = (data: string): boolean =>
+  data.includes('"usage"') && /"usage"\s*:\s*\{/.test(data)
+
+/**
+ * A chunk's usage. Who was not asked for it, or does not take the question, may have it elsewhere:
+ * Groq in `x_groq` (https://console.groq.com/docs/api-reference), Moonshot in the last choice.
+ */
+function usageIn(json: Json | null): unknown {
+  const { usage, x_groq: groq, choices } = json ?? {}
+  const [choice] = Array.isArray(choices) ? choices : []
+  return usage ?? (groq as Json | undefined)?.['usage'] ?? (choice as Json | undefined)?.['usage']
 }
 
 /** The same for an error, which may yet be one of a part of the answer. */

@@ -1,7 +1,7 @@
 import { anthropicUsage, streamedUsage, usageFromAnthropic } from './anthropic-usage.ts'
 import { errorMessage } from './delivered.ts'
 import { objectOf } from './usage.ts'
-import { eventText, type Json, type StreamWire, type Told, type Wire } from './wire.ts'
+import { eventText, type Json, modelOf, type StreamWire, type Told, type Wire } from './wire.ts'
 
 /**
  * `/messages` (https://docs.claude.com/en/docs/build-with-claude/streaming): events have a name and
@@ -48,7 +48,7 @@ const TELLS: ReadonlyMap<string, (json: Json, known: Json) => Told> = new Map(
     message_start({ message }) {
       const { usage } = objectOf(message)
       const input = streamedUsage(usage, { output_tokens: 0, output_tokens_details: {} })
-      return { known: { usage, open: null }, input }
+      return { known: { usage, open: null }, input, model: modelOf(objectOf(message)) }
     },
     content_block_start: ({ index }, known) => ({ known: { ...known, open: index } }),
     content_block_stop: (_, known) => ({ known: { ...known, open: null } }),

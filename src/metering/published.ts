@@ -13,11 +13,14 @@ const PROVIDER_IDS: Readonly<Record<string, string>> = {
   azure_ai: 'azure',
   azure_text: 'azure',
   bedrock: 'aws',
+  bedrock_mantle: 'aws',
   codestral: 'mistral',
   cohere_chat: 'cohere',
+  custom_openai: 'openai',
   fireworks_ai: 'fireworks',
   gemini: 'google',
   moonshot: 'moonshotai',
+  openai_like: 'openai',
   'text-completion-codestral': 'mistral',
   'text-completion-openai': 'openai',
   together_ai: 'together',
@@ -26,6 +29,12 @@ const PROVIDER_IDS: Readonly<Record<string, string>> = {
   voyage: 'voyageai',
   xai: 'x-ai',
 }
+
+/**
+ * Makers that sell their models cheaper themselves than those who host them: what a host takes for
+ * one is not what its maker publishes, even if the data lets it count.
+ */
+const CHEAPER_ALONE = new Set(['deepseek', 'moonshotai'])
 
 /** `claude-sonnet-4-20250514` is `claude-sonnet-4-2025-05-14` in some rules of the data. */
 const PLAIN_DATE = /-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)/g
@@ -56,7 +65,7 @@ function findModel(litellmProvider: string, model: string): Found | null {
   // Azure serves OpenAI's models, Google Anthropic's: the data says whose prices apply.
   const providers = [provider]
   for (const id of provider.fallback_model_providers ?? []) {
-    const other = providerOf(id)
+    const other = CHEAPER_ALONE.has(id) ? null : providerOf(id)
     if (other !== null) providers.push(other)
   }
   for (const name of [model, model.replace(PLAIN_DATE, '-$1-$2-$3')]) {
@@ -107,5 +116,7 @@ let loaded: Package | null = null
  */
 function providerOf(id: string): Provider | null {
   loaded ??= require('@pydantic/genai-prices') as Package
-  return loaded.findProvider({ providerId: id }) ?? null
+  const found = loaded.findProvider({ providerId: id })
+  // It also finds names that another one is in: a stranger's prices.
+  return found?.id === id ? found : null
 }

@@ -101,10 +101,15 @@ export function usageFromOpenAI(json: unknown): Usage | null {
   const completion = countOf(fields['completion_tokens'] ?? unsaid)
   const input = inputParts(fields)
   const output = outputParts(fields)
+  const citations = countOf(fields['citation_tokens'] ?? 0)
   if (prompt === null || completion === null || total === null) return null
-  if (input === null || output === null) return null
+  if (input === null || output === null || citations === null) return null
 
-  const read = readInAll({ prompt, completion, total }, { ...input, reasoning: output.reasoning })
+  const asked = readInAll({ prompt, completion, total }, { ...input, reasoning: output.reasoning })
+  // Perplexity's deep research bills what it read of its sources as input, and counts that and its
+  // reasoning beside all the rest (https://docs.perplexity.ai/getting-started/pricing).
+  const read = asked + citations
+  const reasoned = (fields['citation_tokens'] ?? null) === null ? 0 : output.reasoning
   const cachedInput = Math.min(input.cached, read)
   const cacheWrites = Math.min(input.cacheWrite, read - cachedInput)
   const cacheWriteHour = Math.min(input.cacheWriteHour, cacheWrites)
@@ -112,7 +117,7 @@ export function usageFromOpenAI(json: unknown): Usage | null {
 
   // xAI has reasoning beside `completion_tokens` (https://docs.x.ai/docs/key-information/consumption-and-rate-limits),
   // Gemini's OpenAI face does not name it at all: in both it is what the total has over and above.
-  const written = Math.max(completion, total - read)
+  const written = Math.max(completion, total - asked) + reasoned
   const reasoning = Math.min(Math.max(output.reasoning, written - completion), written)
   const outputAudio = Math.min(output.audio, written - reasoning)
   return {

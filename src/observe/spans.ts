@@ -54,7 +54,9 @@ export class CallTrace {
   end(seen: Observation, { withCustomer }: { readonly withCustomer: boolean }) {
     if (!this.#call.isRecording()) return
     const { beganAt, admittedAt, settlingAt, settledAt, endedAt } = seen
-    this.#step('admission', this.#context, { from: beganAt, to: admittedAt ?? endedAt })
+    // What costs nothing is asked without being admitted.
+    const letInAt = admittedAt ?? seen.tries[0]?.askedAt ?? endedAt
+    this.#step('admission', this.#context, { from: beganAt, to: letInAt })
     for (const [index, span] of this.#upstreams.entries()) {
       this.#endUpstream(span, seen.tries[index]!, seen)
     }

@@ -9,14 +9,22 @@ export type Target = {
   readonly apiBase: string | null
   readonly apiKey: string | null
   readonly extraHeaders: Readonly<Record<string, string>>
+  readonly dialect: {
+    readonly keyHeader: 'authorization' | 'api-key'
+    readonly apiVersion: string | null
+    readonly pathDeployment: string | null
+  }
 }
 
 /** Headers of the client that an upstream should see; all others stay with us. */
 const PASSED_ON = ['accept', 'idempotency-key', 'openai-beta', 'traceparent', 'tracestate'] as const
 
+/** Azure's endpoints that are the resource's, and have no deployment in their address. */
+const OF_RESOURCE = /^\/responses\b/
+
 /**
- * Where and how to ask an OpenAI-compatible upstream. `path` is the endpoint below the base URL:
- * `/chat/completions`.
+ * Where and how to ask an OpenAI-compatible upstream. `path` is the endpoint below the base URL,
+ * with its query if it has one: `/chat/completions`.
  *
  * `accept-encoding: identity`, because a stream must pass as it comes: a compressed one would
  * arrive in the compressor's blocks.
@@ -30,6 +38,19 @@ export function openaiRequest(target: Target, path: string, client: Headers): Up
     const value = client.get(name)
     if (value !== null) headers[name] = value
   }
-  if (target.apiKey !== null) headers['authorization'] = `Bearer ${target.apiKey}`
-  return { url: `${target.apiBase}${path}`, headers: { ...headers, ...target.extraHeaders } }
+  const { apiKey, dialect, extraHeaders } = target
+  const { keyHeader } = dialect
+  if (apiKey !== null) headers[keyHeader] = keyHeader === 'api-key' ? apiKey : `Bearer ${apiKey}`
+  return { url: addressOf(target, path), headers: { ...headers, ...extraHeaders } }
+}
+
+function addressOf({ apiBase, dialect }: Target, path: string): string {
+  const { apiVersion, pathDeployment } = dialect
+  const within =
+    pathDeployment === null || OF_RESOURCE.test(path)
+      ? ''
+      : `/deployments/${encodeURIComponent(pathDeployment)}`
+  const url = `${apiBase}${within}${path}`
+  if (apiVersion === null) return url
+  return `${url}${path.includes('?') ? '&' : '?'}api-version=${encodeURIComponent(apiVersion)}`
 }

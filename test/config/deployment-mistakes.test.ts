@@ -80,9 +80,9 @@ test.each<[string, string, string]>([
     `4: ${model}.model: sagemaker is not supported on its own; this version speaks OpenAI's wire format, to an endpoint given in api_base`,
   ],
   [
-    'such a one by its bare name',
-    withParams('model: command-r'),
-    `4: ${model}.model: cohere is not supported on its own; this version speaks OpenAI's wire format, to an endpoint given in api_base`,
+    'one whose address is not complete, by the bare name of its model',
+    withParams('model: gemini-2.5-pro'),
+    `4: ${model}.model: vertex_ai needs its project; set vertex_project beside it, or VERTEXAI_PROJECT in the environment, or api_base`,
   ],
   [
     'a server of your own without an address',

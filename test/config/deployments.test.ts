@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { fromDollars } from '../../src/ledger/money.ts'
 import { load, withModel, withParams } from './loading.ts'
@@ -29,6 +30,8 @@ test('a deployment has all that its entry says', () => {
       modelName: 'gpt',
       provider: 'openai',
       upstreamModel: 'gpt-4o-mini',
+      pricedAs: { provider: 'openai', model: 'gpt-4o' },
+      dialect: AS_OPENAI,
       apiBase: 'https://eu.example.com/v1',
       apiKey: 'sk-1',
       extraHeaders: {
@@ -74,7 +77,6 @@ describe('provider/model', () => {
     ['meta-llama/Llama-3', [own], ['openai', 'meta-llama/Llama-3', 'http://localhost:8000/v1']],
     ['claude-x', [own], ['openai', 'claude-x', 'http://localhost:8000/v1']],
     ['hosted_vllm/Qwen/Qwen3', [own], ['hosted_vllm', 'Qwen/Qwen3', 'http://localhost:8000/v1']],
-    ['azure/my-gpt', [own], ['azure', 'my-gpt', 'http://localhost:8000/v1']],
     [
       'gemini/gemini-2.5-pro',
       [key],
@@ -173,8 +175,8 @@ test("a server of one's own may be named by LiteLLM's variable", () => {
 })
 
 test('a provider with a format of its own is asked in the format of OpenAI, with a warning', () => {
-  expect(warningsOf(['model: azure/m', 'api_base: https://x.y/openai/v1', 'api_key: k'])).toEqual([
-    "config.yaml:5: model_list[0].litellm_params.api_base is asked in OpenAI's wire format; azure's own is not supported yet",
+  expect(warningsOf(['model: replicate/m', 'api_base: https://x.y/v1', 'api_key: k'])).toEqual([
+    "config.yaml:5: model_list[0].litellm_params.api_base is asked in OpenAI's wire format; replicate's own is not supported yet",
   ])
 })
 
@@ -226,5 +228,27 @@ describe('prices', () => {
       env,
     ).price
     expect([price?.rates.input, price?.rates.output]).toEqual([fromDollars(1), fromDollars(3)])
+  })
+})
+
+describe('additional_drop_params', () => {
+  const dialectOf = (...names: string[]) =>
+    deploymentOf(['model: openai/gpt-4o', 'api_key: k', `additional_drop_params: [${names}]`])
+      .dialect
+
+  test('are left out, those that a call is metered by in their own way', () => {
+    expect(dialectOf('logit_bias', 'stream_options', 'max_completion_tokens')).toEqual({
+      ...AS_OPENAI,
+      drops: ['logit_bias', 'stream_options'],
+      takesStreamOptions: false,
+      takesCompletionCap: false,
+      chatCap: 'max_tokens',
+    })
+  })
+
+  test('cannot be what a call is, nor what it may cost', () => {
+    for (const name of ['max_tokens', 'n', 'stream', 'messages', '"tools[*].strict"']) {
+      expect(() => dialectOf(name)).toThrow('additional_drop_params[0] must be')
+    }
   })
 })

@@ -16,6 +16,9 @@ test('config.example.yaml loads as it stands, without a warning', () => {
     'demo',
     'gpt-4o-mini',
     'claude',
+    'gpt-4o-azure',
+    'gpt-oss',
+    'gemini-vertex',
     'llama',
     'my-model',
     'mock',
@@ -35,13 +38,17 @@ test('what config.example.yaml has as a comment loads too', () => {
   const env = {
     OPENAI_API_KEY: 'sk-test',
     ANTHROPIC_API_KEY: 'sk-ant-test',
+    AZURE_AD_TOKEN: 'ey-test',
+    COHERE_API_KEY: 'co-test',
     TOLLGATE_MASTER_KEY: 'sk-master',
     CRM_WEBHOOK_SECRET,
   }
   const config = load(uncommented, { env })
   // Of the two defaults for customers without a budget only one can count, and it says so.
-  expect(config.warnings).toHaveLength(1)
-  expect(config.warnings[0]).toContain('has no effect beside max_end_user_budget_id')
+  expect(config.warnings).toHaveLength(2)
+  expect(config.warnings.join('\n')).toContain('has no effect beside max_end_user_budget_id')
+  expect(config.warnings.join('\n')).toContain('goes to api.cohere.com unmetered')
+  expect(config.passThroughs.map(({ path }) => path)).toEqual(['/v1/rerank'])
   expect(config.budgets.defaultBudgetId).toBe('free')
   expect(config.masterKey).toBe('sk-master')
   expect(config.webhooks.map(({ name, url }) => [name, url])).toEqual([

@@ -14,6 +14,7 @@ test('without a config the built-in demo model is served, on this machine only',
     userHeaderName: null,
     customerHeaders: [],
     budgetExceededStatus: 429,
+    passThroughs: [],
     webhooks: [],
     routing: DEFAULT_ROUTING,
     budgets: {

@@ -236,9 +236,15 @@ describe.each(RUNTIMES)('on $on', async ({ command }) => {
 
       test('that dies in its stream is charged for what came, and says so last', async () => {
         const user = `${path} ${model} broken`
-        upstream.next({ dies: { after: { events: 2 } } })
+        const gate = new Gate()
+        const at = { events: 2 }
+        upstream.next({ holds: [{ gate, at }], dies: { after: at } })
         const response = await server.fetch(path, forCustomer(user, body(streams)))
-        const text = new TextDecoder().decode((await piecesOf(response)).bytes)
+        const [first, rest] = response.body!.tee()
+        // Some of it has come: a death may overtake what is still on its way.
+        await first.getReader().read()
+        gate.open()
+        const text = await new Response(rest).text()
         expect(text.trim().split('\n').at(-1)).toContain('broke off')
         const row = await rowOn(user)
         expect(row).toMatchObject({ outcome: 'interrupted', usage_source: 'estimated' })

@@ -4,6 +4,7 @@ import { PROGRAMS } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { Gate } from '../support/gate.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
+import { mediaModels } from '../support/media-calls.ts'
 import { type Metric, metricsOf, nanosIn, parseMetrics, sumOf } from '../support/metrics.ts'
 import { startReceiver } from '../support/receiver.ts'
 
@@ -202,6 +203,21 @@ test('deliveries are counted by receiver, with what waits and what is given up',
     expect(of('outbox_events', { status: 'pending' })).toEqual([0])
     expect(of('outbox_events', { status: 'dead' })).toEqual([1])
   })
+})
+
+test('what is not paid for by the token is counted in its own unit', async () => {
+  await using media = await startGateway({ settings: mediaModels })
+  const json = { model: 'tts-1', input: 'Hello there', voice: 'alloy', response_format: 'pcm' }
+  const { status } = await media.server.ask('/v1/audio/speech', { json })
+  expect(status).toBe(200)
+  const metrics = await metricsFrom(media)
+  const model = 'tts-1'
+  expect(sumOf(metrics, 'tollgate_units_total', { model, unit: 'characters' })).toBe(11)
+  expect(sumOf(metrics, 'tollgate_time_to_first_byte_seconds_count', { model })).toBe(1)
+  const [{ cost } = { cost: 0 }] = rowsOf<Sums>(media.server.databasePath, SUMS)
+  expect(metricsOf(metrics, 'tollgate_cost_dollars_total', { model }).map(nanosIn)).toEqual([
+    BigInt(cost),
+  ])
 })
 
 test('customers are told apart if the config asks for it', async () => {

@@ -1,53 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { bookedOn } from '../support/books.ts'
-import { type Collector, type ReceivedSpan, startCollector } from '../support/collector.ts'
-import { built, DENO, DENO_FLAGS, SOURCE } from '../support/command.ts'
+import { startClaude } from '../support/claude.ts'
+import { type ReceivedSpan, startCollector } from '../support/collector.ts'
+import { PROGRAMS } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
-import { Gate } from '../support/gate.ts'
-import { type GatewayOptions, startGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { metricsOf, parseMetrics } from '../support/metrics.ts'
-import type { Server } from '../support/server.ts'
-
-const TRACE = '0af7651916cd43dd8448eb211c80319c'
-const PARENT = 'b7ad6b7169203331'
-const traceparent = `00-${TRACE}-${PARENT}-01`
-
-const tracedTo = (
-  { url }: { readonly url: string },
-  { env = {}, ...options }: GatewayOptions = {},
-) => {
-  const OTEL_EXPORTER_OTLP_ENDPOINT = url
-  return startGateway({
-    ...options,
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_BSP_SCHEDULE_DELAY: '20', ...env },
-  })
-}
-
-/** The spans of a trace, when they have all come: the one that is over last has no child to come. */
-const spansOf = ({ spans }: Collector, traceId: string, count: number): Promise<ReceivedSpan[]> =>
-  eventually(() => {
-    const found = spans.filter((span) => span.traceId === traceId)
-    expect(found).toHaveLength(count)
-    return found
-  })
-
-const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
-  const found = spans.filter((span) => span.name === name)
-  expect([name, found.length]).toEqual([name, 1])
-  return found[0]!
-}
-
-const countsOf = async (server: Server): Promise<Record<string, number>> => {
-  const metrics = parseMetrics((await server.ask('/metrics')).text)
-  const counts = metricsOf(metrics, 'tollgate_spans_total')
-  return Object.fromEntries(counts.map(({ labels, value }) => [labels['result'], value]))
-}
-
-const PROGRAMS = [
-  ['the source on Bun', () => SOURCE],
-  ['the bundle on Deno', () => [DENO, 'run', ...DENO_FLAGS, built('tollgate.js')]],
-  ['the executable', () => [built('tollgate')]],
-] as const
+import { named, PARENT, spansOf, TRACE, tracedTo, traceparent } from '../support/traced.ts'
 
 describe.each(PROGRAMS)('%s', (_, command) => {
   test('sends a call as a tree of spans that goes on with the trace of its client', async () => {
@@ -151,6 +110,38 @@ test('a call that goes to another deployment has a span for each that was asked'
   expect(sent).toEqual([failed.spanId, answered.spanId])
 })
 
+test('Anthropic tells its model in a stream, and what is free of charge is traced too', async () => {
+  await using collector = startCollector()
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '20' }
+  await using claude = await startClaude({ env })
+  const messages = [{ role: 'user', content: 'Say hello' }]
+  const json = { model: 'claude', messages, max_tokens: 100 }
+  const headers = { traceparent }
+  const ask = (path: string, more: object) =>
+    claude.server.ask(path, { json: { ...json, ...more }, headers })
+  await ask('/v1/messages', { stream: true })
+  const streamed = named(await spansOf(collector, TRACE, 5), 'chat claude')
+  expect(streamed.attributes).toMatchObject({
+    'gen_ai.provider.name': 'anthropic',
+    'gen_ai.response.model': 'claude-sonnet-4-5',
+    'gen_ai.request.stream': true,
+  })
+  await claude.server.ask('/v1/messages/count_tokens', {
+    json: { model: 'claude', messages },
+    headers,
+  })
+  const all = await spansOf(collector, TRACE, 9)
+  const counted = all.find(({ name }) => name === 'messages_count_tokens claude')!
+  const below = all.filter(({ parentSpanId }) => parentSpanId === counted.spanId)
+  expect(below.map(({ name }) => name).sort()).toEqual(['admission', 'upstream'])
+  expect(counted.attributes['http.response.status_code']).toBe(200)
+  const { server } = claude
+  const metrics = parseMetrics((await server.ask('/metrics')).text)
+  const answered = metricsOf(metrics, 'tollgate_attempts_total', { result: 'answered' })
+  expect(answered.map(({ value }) => value)).toEqual([2])
+  expect(metricsOf(metrics, 'tollgate_calls_total').map(({ value }) => value)).toEqual([1])
+})
+
 test('no trace holds what was said, a key, or (unless it is asked for) whose call it is', async () => {
   await using collector = startCollector()
   const env = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20sk-collector,x-team=a' }
@@ -206,64 +197,3 @@ test('without a collector the trace of the client goes upstream as it is', async
   expect(headers.get('traceparent')).toBe(traceparent)
   expect(headers.get('tracestate')).toBe('a=b')
 })
-
-test('a collector that hangs delays no call, and is sent no more than fits its queue', async () => {
-  await using collector = startCollector()
-  const gate = new Gate()
-  collector.holdAt(gate)
-  const env = { OTEL_BSP_MAX_QUEUE_SIZE: '20', OTEL_EXPORTER_OTLP_TIMEOUT: '60000' }
-  await using gateway = await tracedTo(collector, { env })
-  const calls = 40
-  for (let n = 0; n < calls; n++) expect((await gateway.chat()).status).toBe(200)
-  await gate.reached
-  const { dropped, sent, failed } = await countsOf(gateway.server)
-  expect([sent, failed]).toEqual([0, 0])
-  expect(dropped).toBe(calls * 5 - 20)
-  gate.open()
-  await eventually(async () => expect((await countsOf(gateway.server))['sent']).toBe(20))
-  expect(await gateway.server.stop()).toBe(0)
-})
-
-test('a collector that fails is told of once, and so is its recovery', async () => {
-  await using collector = startCollector()
-  collector.fail(400)
-  await using gateway = await tracedTo(collector)
-  const { server } = gateway
-  for (let n = 1; n <= 2; n++) {
-    await gateway.chat()
-    await eventually(async () => expect((await countsOf(server))['failed']).toBe(n * 5))
-  }
-  collector.recover()
-  await gateway.chat()
-  await eventually(async () => expect((await countsOf(server))['sent']).toBe(5))
-  const told = server
-    .output()
-    .split('\n')
-    .filter((line) => line.includes('collector takes'))
-  expect(told.map((line) => JSON.parse(line).message)).toEqual([
-    'the collector takes no traces; calls go on',
-    'the collector takes traces again',
-  ])
-})
-
-test('what was not sent yet is sent when the server stops', async () => {
-  await using collector = startCollector()
-  await using gateway = await tracedTo(collector, { env: { OTEL_BSP_SCHEDULE_DELAY: '60000' } })
-  await gateway.chat()
-  expect(await gateway.server.stop()).toBe(0)
-  expect(collector.spans).toHaveLength(5)
-})
-
-test.each(['fails', 'hangs'])(
-  'the server stops in good order when its collector %s',
-  async (how) => {
-    await using collector = startCollector()
-    if (how === 'fails') collector.fail(400)
-    else collector.holdAt(new Gate())
-    await using gateway = await tracedTo(collector, { env: { OTEL_BSP_SCHEDULE_DELAY: '60000' } })
-    await gateway.chat()
-    expect(await gateway.server.stop()).toBe(0)
-    expect(collector.requests).toHaveLength(1)
-    expect(gateway.server.output()).not.toContain('"level":"error"')
-  },
-)

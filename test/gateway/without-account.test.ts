@@ -31,6 +31,11 @@ test.each([
   ['a key of Google', 'API key AIzaSyD-9x_abc not valid', 'API key … not valid'],
   ['a project of Google', 'on projects/my-project:1234/locations', 'on …/locations'],
   ['a resource of Amazon', 'denied on arn:aws:iam::123456789012:user/ops', 'denied on …'],
+  [
+    'a resource of Azure',
+    'no deployment at https://acme-eu.openai.azure.com/openai',
+    'no deployment at https://…/openai',
+  ],
   ['a bearer token', 'got "Authorization: Bearer abc.def"', 'got "Authorization: …'],
 ])('%s is left out', (_, text, without) => {
   expect(cleaned(text)).toBe(without)
@@ -48,6 +53,8 @@ describe('what names nobody stays', () => {
 
 test('a long text made to be slow is not', () => {
   const startedAt = performance.now()
-  for (const part of ['a', '-', '*', 'sk-', 'projects/', 'bearer ']) cleaned(part.repeat(64_000))
+  for (const part of ['a', '-', 'a-', '*', 'sk-', 'projects/', 'bearer ']) {
+    cleaned(part.repeat(64_000))
+  }
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 })

@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { DeploymentConfig } from '../../src/config/config.ts'
+import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { authenticator } from '../../src/http/auth.ts'
 import { operation } from '../../src/http/operation.ts'
@@ -60,6 +61,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     diskRefusal: () => null,
     ...fakeWebhooks().parts,
     calls: echo(),
+    passThroughs: [],
+    passThroughRoutes: new Elysia(),
     authorize: () => null,
     retrieve: () => Promise.resolve(Response.json({})),
     ...parts,
@@ -129,6 +132,8 @@ export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => (
   modelName: 'gpt-4o',
   provider: 'openai',
   upstreamModel: 'gpt-4o',
+  pricedAs: { provider: 'openai', model: 'gpt-4o' },
+  dialect: AS_OPENAI,
   apiBase: 'https://api.openai.com/v1',
   apiKey: 'sk-secret',
   extraHeaders: { 'x-secret': 'sk-secret' },

@@ -154,3 +154,15 @@ test('every price of the data is whole, not negative, and its tiers ascend', () 
   }
   expect(priced).toBeGreaterThan(700)
 })
+
+test('a host of a model that its maker sells cheaper has no price of the maker', () => {
+  expect(builtInPrice('deepseek', 'deepseek-reasoner')).not.toBeNull()
+  expect(builtInPrice('azure_ai', 'DeepSeek-R1')).toBeNull()
+  expect(builtInPrice('azure', 'gpt-4o')).not.toBeNull()
+})
+
+test('a provider that the data does not know has the prices of no other', () => {
+  expect(builtInPrice('cohere', 'command-a-03-2025')).not.toBeNull()
+  expect(builtInPrice('huggingface_cohere', 'command-a-03-2025')).toBeNull()
+  expect(builtInPrice('my_openai_proxy', 'gpt-4o')).toBeNull()
+})

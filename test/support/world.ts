@@ -1,4 +1,5 @@
 import type { BudgetRules } from '../../src/config/config.ts'
+import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { Accounts } from '../../src/gateway/accounts.ts'
 import { type Admission, admit } from '../../src/gateway/admit.ts'
@@ -30,6 +31,8 @@ export const deployment: Deployment = {
   modelName: 'm',
   provider: 'openai',
   upstreamModel: 'm',
+  pricedAs: { provider: 'openai', model: 'm' },
+  dialect: AS_OPENAI,
   apiBase: null,
   apiKey: null,
   extraHeaders: {},
