@@ -34,7 +34,10 @@ export function served(
 export function unpriced({ modelName, line, provider }: DeploymentConfig): string {
   const where = line === 0 ? '' : `line ${line}: `
   const what = `model ${modelName} has no price and is refused for customers with a budget`
-  const right = 'add input_cost_per_token and output_cost_per_token under its litellm_params'
+  const right =
+    'add input_cost_per_token and output_cost_per_token (for pictures and sound ' +
+    'output_cost_per_image, input_cost_per_second or input_cost_per_character) under its ' +
+    'litellm_params'
   const ofAzure = ', or base_model under its model_info, which says what the deployment is of'
   return `${where}${what}; ${right}${provider.startsWith('azure') ? ofAzure : ''}`
 }

@@ -132,6 +132,28 @@ describe.each(RUNTIMES)('on $on', async ({ command }) => {
     expect(row.charge).toBe(2 * 600 + 21 * 12_000)
   })
 
+  test('speech that its client does not read is not asked for', async () => {
+    // 96 MB, far more than the sockets on the way hold.
+    upstream.next({ deltas: 20_000 })
+    const controller = new AbortController()
+    const json = { model: 'tts-1', ...SAID }
+    const init = { ...forCustomer('dreams', json), signal: controller.signal }
+    const response = await server.fetch('/audio/speech', init)
+    await response.body!.getReader().read()
+    const call = upstream.calls.at(-1)!
+    let sent = -1
+    let looks = 0
+    await eventually(() => {
+      looks = call.sentBytes === sent ? looks + 1 : 0
+      sent = call.sentBytes
+      // For a fifth of a second: without a bound, all of it would be through by then.
+      expect(looks).toBeGreaterThan(40)
+    })
+    expect(sent).toBeLessThan(48_000_000)
+    controller.abort()
+    expect(await rowOn('dreams')).toMatchObject({ outcome: 'client_closed', charge: 11 * 15_000 })
+  })
+
   test('speech whose client leaves is charged for the sound that came', async () => {
     const gate = new Gate()
     upstream.next({ deltas: 20, holds: [{ gate, at: { events: 10 } }] })

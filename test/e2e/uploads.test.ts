@@ -108,6 +108,20 @@ test.each([
   },
 )
 
+test('a form that takes too long to arrive is a 408, and leaves nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tollgate-uploads-'))
+  const limits = 'tollgate_settings: {body_timeout: 0.1, max_upload_mb: 1}\n'
+  const config = `${configOf('http://127.0.0.1:9/v1').replace(/tollgate_settings.*\n/, '')}${limits}`
+  const env = { TMPDIR: folder }
+  await using server = await startServer({ config, command: SOURCE, env })
+  const endless = new ReadableStream({ start: (controller) => controller.enqueue(HEAD) })
+  const { status, json } = await server.ask(PATH, upload(endless))
+  expect([status, json.error.type]).toEqual([408, 'timeout_error'])
+  await eventually(() => expect(spooledBy(server.pid)).toEqual([]))
+  expect(readdirSync(folder)).toEqual([])
+  rmSync(folder, { recursive: true })
+})
+
 test('a server that is killed in the midst of an upload leaves nothing, and charges nothing', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-uploads-'))
   const sink = startSink()
