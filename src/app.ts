@@ -274,8 +274,10 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
   const { inFlight } = parts
   logInfo('stopping: no new calls are taken, those in flight may finish', { calls: inFlight.count })
   try {
-    const closed = listener.close().then(() => 'closed' as const)
-    if ((await Promise.race([closed, patience()])) !== 'closed') {
+    const closed = listener.close()
+    // Some go on without a connection: read on for a client that left, or made in the background.
+    const done = closed.then(() => inFlight.none()).then(() => 'done' as const)
+    if ((await Promise.race([done, patience()])) !== 'done') {
       logWarning('the shutdown time is over: calls in flight are cut off', {
         calls: inFlight.count,
       })
@@ -283,7 +285,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
       await Promise.race([closed, pause(LAST_WORDS_MS)])
       listener.cut()
     }
-    // A client that hung up has no connection any more, and still has something to pay.
+    // What was cut off is still to be counted and written.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
     await Promise.race([parts.watch.stop(), pause(LAST_WORDS_MS)])

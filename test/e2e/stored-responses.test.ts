@@ -140,6 +140,9 @@ describe('a response in the background', () => {
       const json = { model: 'gpt-4o-mini', input: 'Say hello', user: 'cut short', background: true }
       expect((await other.server.ask('/v1/responses', { json })).json.status).toBe('queued')
       await (how === 'kill' ? other.server.kill() : other.server.stop())
+      const { calls } = other.upstream
+      // Told to stop, it calls it off itself; killed, the next start does.
+      expect(calls.some(({ path }) => path.endsWith('/cancel'))).toBe(how === 'stop')
       const { folder } = other.server
       await using _ = await startServer({ folder, config: configOf(other.upstream, { settings }) })
       const rows = bookedOn(other.server.databasePath, 'cut short')
