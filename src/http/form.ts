@@ -267,7 +267,7 @@ const tooSlow = ({ timeoutMs }: FormParts) =>
   })
 
 function noRoom(cause: unknown): never {
-  throw new Refusal('overloaded', 'The files of the form cannot be written to disk at the moment.', {
+  throw new Refusal('overloaded', 'The files of the form cannot be written to disk now.', {
     cause,
     headers: { 'retry-after': '5' },
   })
