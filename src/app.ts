@@ -39,7 +39,7 @@ import {
   readText,
   writePrivate,
 } from './runtime/runtime.ts'
-import { openSpool, removeLeftSpools } from './runtime/spool.ts'
+import { openSpool } from './runtime/spool.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -50,7 +50,6 @@ export async function serve(config: Config): Promise<void> {
   hideInLog(secretsOf(config))
   for (const warning of config.warnings) logWarning(warning)
   requireKeyOrLoopback(config)
-  removeLeftSpools()
   const parts = await joinParts(config)
   for (const deployment of parts.deployments.all) {
     if (deployment.price === null) logWarning(unpriced(deployment))
