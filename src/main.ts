@@ -19,6 +19,7 @@ import {
   readText,
   writeOut,
 } from './runtime/runtime.ts'
+import { removeLeftSpools } from './runtime/spool.ts'
 import { backup } from './store/backup.ts'
 import { readRecords } from './store/reading.ts'
 import { explain, UnusableDatabase } from './store/trouble.ts'
@@ -138,6 +139,7 @@ async function runServe(flags: Flags) {
   liftFetchLimit()
   const config = configOf(flags)
   setLogFor(config.observing)
+  removeLeftSpools()
   await serve(config)
 }
 

@@ -267,7 +267,7 @@ const tooSlow = ({ timeoutMs }: FormParts) =>
   })
 
 function noRoom(cause: unknown): never {
-  throw new Refusal('overloaded', 'There is no room on disk for the files of the form.', {
+  throw new Refusal('overloaded', 'The files of the form cannot be written to disk now.', {
     cause,
     headers: { 'retry-after': '5' },
   })

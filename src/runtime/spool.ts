@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { close, openSync, read, unlinkSync, write } from 'node:fs'
+import { close, openSync, read, readdirSync, unlinkSync, write } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,6 +18,8 @@ export type Spool = {
 
 const PIECE_BYTES = 64 * 1024
 
+const PREFIX = 'tollgate-upload-'
+
 const writeAt = promisify(write)
 const readAt = promisify(read)
 const closeNow = promisify(close)
@@ -28,7 +30,7 @@ const closeNow = promisify(close)
  * open file cannot lose its name (Windows), it is removed when it is closed.
  */
 export async function openSpool(): Promise<Spool> {
-  const path = join(tmpdir(), `tollgate-upload-${randomUUID()}`)
+  const path = join(tmpdir(), `${PREFIX}${randomUUID()}`)
   const file = new OpenFile(openSync(path, 'wx+', 0o600))
   const isNameless = isUnlinked(path)
   let bytes = 0
@@ -48,6 +50,25 @@ export async function openSpool(): Promise<Spool> {
       await file.close()
       if (!isNameless) isUnlinked(path)
     },
+  }
+}
+
+/**
+ * Removes what still has a name: a process died in the moment between making a file and taking its
+ * name, or on a system where it has to keep it. Those of another server lose theirs anyway.
+ */
+export function removeLeftSpools() {
+  for (const name of namesIn(tmpdir())) {
+    if (name.startsWith(PREFIX)) isUnlinked(join(tmpdir(), name))
+  }
+}
+
+/** None of a folder that is not there: whoever sends a form will be told. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verify } from '../../src/store/verify.ts'
@@ -122,14 +122,16 @@ test('a form that takes too long to arrive is a 408, and leaves nothing', async 
   rmSync(folder, { recursive: true })
 })
 
-test('a server that is killed in the midst of an upload leaves nothing, and charges nothing', async () => {
+test('a server that is killed in the midst of an upload charges nothing, and the next removes what is left', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-uploads-'))
   const sink = startSink()
   const env = { TMPDIR: folder }
+  writeFileSync(join(folder, 'tollgate-upload-left-by-an-earlier-one'), 'x')
   await using server = await startServer({ config: configOf(sink.url), command: SOURCE, env })
+  expect(readdirSync(folder)).toEqual([])
   const endless = new ReadableStream({ start: (controller) => controller.enqueue(HEAD) })
   const asked = server.fetch(PATH, upload(endless)).catch(() => null)
-  await eventually(() => expect(spooledBy(server.pid)).toHaveLength(1))
+  await eventually(() => expect(spooledBy(server.pid)[0]).toEndWith('(deleted)'))
   await server.kill()
   await asked
   expect(readdirSync(folder)).toEqual([])
