@@ -2,14 +2,13 @@ import { Refusal } from '../errors.ts'
 import { type Admitted, admit } from './admit.ts'
 import { editBody } from './body.ts'
 import type { Call, Gateway } from './call.ts'
+import { turnFor } from './choose.ts'
 import type { Deployment } from './deployments.ts'
 import { editsFor } from './edits.ts'
 import { type Failure, forward, type Line } from './forward.ts'
 import { pricedFor } from './media-call.ts'
 import type { Asked } from './read-call.ts'
 import type { Turn } from './router.ts'
-import { canGoOnFrom, keptElsewhere } from './stored.ts'
-import { misfitOf } from './translate.ts'
 import { Watch } from './watch.ts'
 
 /** A wait that an upstream asks for is waited for if it is no longer than this, milliseconds. */
@@ -213,7 +212,7 @@ export class Attempts {
 }
 
 /** As it came, where nothing has to differ. */
-function bodyWith(
+export function bodyWith(
   edits: ReadonlyMap<string, string | null>,
   { body, form }: Call,
   { text, members }: Asked,
@@ -228,25 +227,10 @@ async function stopAt(
   gateway: Gateway,
 ): Promise<Stop> {
   const { call, asked, tried } = about
-  const { region, isListed, previous, json, text, upload, customerId } = asked
+  const { previous, json, text, upload, customerId } = asked
   const bytes = call.form?.fieldBytes ?? call.body.length
-  const isKeptAt = canGoOnFrom(previous, gateway.deployments)
-  let misfit: Refusal | null = null
-  const turn = gateway.router.take({
-    model,
-    region,
-    isListed,
-    isFit(deployment) {
-      if (!isKeptAt(deployment)) return false
-      const refusal = misfitOf({ endpoint: call.endpoint, deployment, json })
-      misfit ??= refusal
-      return refusal === null
-    },
-    misfit: () => misfit ?? keptElsewhere(model),
-    tried,
-    tokens: Math.ceil(bytes / BYTES_PER_TOKEN),
-    now: gateway.now(),
-  })
+  const tokens = Math.ceil(bytes / BYTES_PER_TOKEN)
+  const turn = turnFor(call, asked, { gateway, model, tried, tokens })
   const { endpoint, key } = call
   const context = previous?.context ?? 0
   const demanding = { endpoint, json, text, bodyBytes: bytes, context, upload }

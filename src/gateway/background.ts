@@ -53,7 +53,8 @@ const storedAs = (
  */
 export function goOnWith(
   about: {
-    readonly open: OpenCall
+    /** The call as it is written down. */
+    readonly open: () => OpenCall
     readonly line: Line
     readonly departure: Departure
     readonly settle: Answer['settle']
@@ -66,7 +67,8 @@ export function goOnWith(
   const { deployment, abort } = line
   return async (id) => {
     departure.detach()
-    await gateway.begin(open, storedAs(open, id, null))
+    const call = open()
+    await gateway.begin(call, storedAs(call, id, null))
     const late = AbortSignal.timeout(deployment.rules.totalTimeoutMs)
     const made = untilDone({ deployment, id }, AbortSignal.any([abort.signal, late]))
     void made.then((json) => settle(endingOf(json, id)))

@@ -112,11 +112,12 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
   const identity = { id: call.id, endpoint, ...whose, model, json, upload, startedAt }
   const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
+  const open = () => openCallOf(metered(), repeat)
   const abort = new AbortController()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
   const departure = new Departure(abort, rulesNow())
   const settle = settleOnce({ attempts, metered, repeat, departure, seen }, gateway)
-  gateway.openCalls.open(openCallOf(metered(), repeat))
+  gateway.openCalls.open(open())
   call.signal.addEventListener('abort', () => departure.leave(), { once: true })
   if (call.signal.aborted) departure.leave()
   gateway.inFlight.add(call.id, { abort, departure })
@@ -131,7 +132,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
       },
       moved: () => {
         departure.follow(rulesNow())
-        gateway.openCalls.move(openCallOf(metered(), repeat))
+        gateway.openCalls.move(open())
       },
     })
   } catch (error) {
@@ -144,7 +145,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
   const headers = { ...limits, ...attemptHeaders(attempts) }
   const { wire } = endpoint
-  const goOn = goOnWith({ open: openCallOf(metered(), repeat), line, departure, settle }, gateway)
+  const goOn = goOnWith({ open, line, departure, settle }, gateway)
   const about = { call: metered(), seen, response, wire, ...line, departure, settle }
   const answer = { ...about, goOn, headers }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false

@@ -1,14 +1,13 @@
 import { Refusal } from '../errors.ts'
 import { requireAllowed } from './admit.ts'
-import { editBody } from './body.ts'
+import { bodyWith } from './attempts.ts'
 import type { Call, Gateway } from './call.ts'
+import { turnFor } from './choose.ts'
 import { Departure } from './departure.ts'
 import { editsFor } from './edits.ts'
 import { answerHeaders, forward } from './forward.ts'
 import { readAtMost } from './read.ts'
-import { type Asked, readCall } from './read-call.ts'
-import type { Turn } from './router.ts'
-import { misfitOf } from './translate.ts'
+import { readCall } from './read-call.ts'
 import { Watch } from './watch.ts'
 
 /** What is free of charge is short: longer than this it is given up, bytes. */
@@ -21,7 +20,8 @@ const ANSWER_BYTES_MAX = 1024 * 1024
 export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Response> {
   const startedAt = performance.now()
   const asked = readCall(call, gateway, gateway.now())
-  const turn = turnFor(call, asked, gateway)
+  const about = { gateway, model: asked.model, tried: new Set<string>(), tokens: 0 }
+  const turn = turnFor(call, asked, about)
   const { deployment } = turn
   const { customerId } = asked
   const abort = new AbortController()
@@ -33,9 +33,9 @@ export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Resp
     if (call.signal.aborted) throw call.signal.reason
     requireAllowed({ customerId, key: call.key, deployment }, gateway)
     const { endpoint, seen } = call
-    const { json, text, members, streaming } = asked
+    const { json, streaming } = asked
     const edits = editsFor(json, { endpoint, deployment, asked: streaming, cap: null })
-    const body = edits.size === 0 ? call.body : editBody(text, members, edits)
+    const body = bodyWith(edits, call, asked)
     const headers = seen.asking(deployment, call.headers)
     const ask = { callId: call.id, endpoint, headers, body, json, now: gateway.now() }
     const tried = await forward(ask, { deployment, abort, watch, decoded: gateway.decoded })
@@ -57,25 +57,4 @@ export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Resp
     gateway.router.undo(turn)
     gateway.inFlight.remove(call.id)
   }
-}
-
-function turnFor(
-  { endpoint }: Call,
-  { json, model, region, isListed }: Asked,
-  gateway: Gateway,
-): Turn {
-  let misfit: Refusal | null = null
-  return gateway.router.take({
-    model,
-    region,
-    isListed,
-    isFit(deployment) {
-      misfit = misfitOf({ endpoint, deployment, json })
-      return misfit === null
-    },
-    misfit: () => misfit!,
-    tried: new Set(),
-    tokens: 0,
-    now: gateway.now(),
-  })
 }

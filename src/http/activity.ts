@@ -16,6 +16,7 @@ import {
   Totals,
   totalOf,
 } from './day-sums.ts'
+import { pageField } from './fields.ts'
 import { operation } from './operation.ts'
 import { plainQuery } from './query.ts'
 import { keyField, MASTER_KEY_NAME, RECORD_FIELDS, readKey, readTimes } from './record-query.ts'
@@ -47,14 +48,7 @@ const Query = checked(
       end_date,
       model,
       api_key: keyField,
-      page: Type.Optional(
-        Type.Integer({
-          minimum: 1,
-          maximum: 1_000_000_000,
-          description: 'From 1, which is the default.',
-          examples: [1],
-        }),
-      ),
+      page: pageField,
       page_size: Type.Optional(
         Type.Integer({
           minimum: 1,

@@ -1,5 +1,5 @@
 import * as Type from 'typebox'
-import { Id } from './fields.ts'
+import { Id, pageField } from './fields.ts'
 import { named } from './operation.ts'
 import { checked } from './schema.ts'
 
@@ -23,14 +23,7 @@ export type CustomerQuery = {
 
 const ListFields = Type.Object(
   {
-    page: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 1_000_000_000,
-        description: 'From 1, which is the default.',
-        examples: [1],
-      }),
-    ),
+    page: pageField,
     page_size: Type.Optional(
       Type.Integer({
         minimum: 1,

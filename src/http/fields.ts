@@ -86,5 +86,15 @@ const instant = (text: string) => Temporal.Instant.from(text).epochMilliseconds
 const utc = (text: string) =>
   Temporal.PlainDateTime.from(text).toZonedDateTime('UTC').epochMilliseconds
 
+/** Of a list that is paged by number. */
+export const pageField = Type.Optional(
+  Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000_000,
+    description: 'From 1, which is the default.',
+    examples: [1],
+  }),
+)
+
 /** A time as an answer writes it. */
 export const timeText = (atMs: number): string => new Date(atMs).toISOString()

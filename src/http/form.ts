@@ -5,7 +5,7 @@ import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/bus
 import { Refusal } from '../errors.ts'
 import type { Form } from '../gateway/form.ts'
 import { bodyOf, digestOf, type FilePart, jsonOf, type Part } from './form-body.ts'
-import { bytesAtMost } from './request-body.ts'
+import { bytesAtMost, tooLarge, tooSlow } from './request-body.ts'
 import type { Room } from './room.ts'
 
 /** A file for what is too large for memory; `runtime/spool.ts` makes them. */
@@ -64,7 +64,7 @@ export async function readForm(
 ): Promise<SpooledForm> {
   const parser = parserOf(request)
   const length = Number(request.headers.get('content-length') ?? 0)
-  if (length > parts.bytesMax * LENIENCE) throw tooLarge(parts)
+  if (length > parts.bytesMax * LENIENCE) throw tooLarge(parts, 'form')
   const giveBack = parts.room.take(bytesAtMost(request, parts))
   const spool = await parts.openSpool().catch((cause: unknown) => {
     giveBack()
@@ -127,7 +127,7 @@ async function partsOf(
   { spool, parts }: { readonly spool: Spool; readonly parts: FormParts },
 ): Promise<Part[]> {
   const end = new FirstFailure()
-  const timer = setTimeout(() => end.fail(tooSlow(parts)), parts.timeoutMs)
+  const timer = setTimeout(() => end.fail(tooSlow(parts, 'form')), parts.timeoutMs)
   const collected = new Collected(spool, (reason) => end.fail(reason))
   const finished = collected.listenTo(parser)
   const reader = request.body?.getReader()
@@ -138,7 +138,7 @@ async function partsOf(
       bytes += piece?.value?.length ?? 0
       const isTooLarge = bytes > parts.bytesMax
       const isOver = piece === undefined || piece.done
-      if (isTooLarge && (isOver || bytes > parts.bytesMax * LENIENCE)) throw tooLarge(parts)
+      if (isTooLarge && (isOver || bytes > parts.bytesMax * LENIENCE)) throw tooLarge(parts, 'form')
       if (isOver) break
       if (isTooLarge || parser.write(piece.value)) continue
       await end.or(once(parser, 'drain'))
@@ -252,19 +252,6 @@ const wrong = (message: string, cause?: unknown) =>
 
 const broken = (cause: unknown) =>
   wrong('The form does not keep to the format: it ends too early, or its parts are none.', cause)
-
-/** What is left of the body is not waited for. */
-const headers = { connection: 'close' }
-
-const tooLarge = ({ bytesMax }: FormParts) =>
-  new Refusal('body_too_large', `The form has more than the ${bytesMax} bytes that are taken.`, {
-    headers,
-  })
-
-const tooSlow = ({ timeoutMs }: FormParts) =>
-  new Refusal('body_too_slow', `The form was not all here after ${timeoutMs / 1000} s.`, {
-    headers,
-  })
 
 function noRoom(cause: unknown): never {
   throw new Refusal('overloaded', 'The files of the form cannot be written to disk now.', {

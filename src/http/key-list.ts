@@ -1,6 +1,6 @@
 import * as Type from 'typebox'
 import { given } from './budget-json.ts'
-import { Id } from './fields.ts'
+import { Id, pageField } from './fields.ts'
 import { named } from './operation.ts'
 import { checked } from './schema.ts'
 
@@ -33,14 +33,7 @@ const noEffect = (name: string) =>
 
 const KeyListFields = Type.Object(
   {
-    page: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 1_000_000_000,
-        description: 'From 1, which is the default.',
-        examples: [1],
-      }),
-    ),
+    page: pageField,
     size: Type.Optional(
       Type.Integer({
         minimum: 1,

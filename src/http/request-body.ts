@@ -89,13 +89,14 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
 /** What is left of the body is not waited for. */
 const headers = { connection: 'close' }
 
-const tooLarge = ({ bytesMax }: BodyLimits) =>
-  new Refusal('body_too_large', `The body has more than the ${bytesMax} bytes that are taken.`, {
+/** `what` is the body as its sender thinks of it. */
+export const tooLarge = ({ bytesMax }: BodyLimits, what: 'body' | 'form' = 'body') =>
+  new Refusal('body_too_large', `The ${what} has more than the ${bytesMax} bytes that are taken.`, {
     headers,
   })
 
-const tooSlow = ({ timeoutMs }: BodyLimits) =>
-  new Refusal('body_too_slow', `The body was not all here after ${timeoutMs / 1000} s.`, {
+export const tooSlow = ({ timeoutMs }: BodyLimits, what: 'body' | 'form' = 'body') =>
+  new Refusal('body_too_slow', `The ${what} was not all here after ${timeoutMs / 1000} s.`, {
     headers,
   })
 

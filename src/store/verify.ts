@@ -1,11 +1,12 @@
 import { dayText } from '../ledger/day.ts'
 import { dollarsText, type Nanos } from '../ledger/money.ts'
-import { snakeCase, UNPRICED } from '../ledger/settlement.ts'
+import { UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
-import { KINDS, type Usage } from '../metering/usage.ts'
+import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
 import { wrongDays } from './daily.ts'
+import { usageIn } from './records.ts'
 import { requireThisSchema } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
@@ -170,7 +171,7 @@ function* wrongCosts(database: Database): Generator<string> {
   for (let rows = page.all(last); rows.length > 0; rows = page.all(last)) {
     for (const row of rows) {
       const price = prices.get(row['price_id'] as number)
-      const cost = price === undefined ? 0 : costOf(usageOf(row), price)
+      const cost = price === undefined ? 0 : costOf(usageIn(row) as Usage, price)
       if (cost === row['cost']) continue
       const [booked, right] = [row['cost'], cost].map((amount) => dollarsText(amount as Nanos))
       yield `ledger row ${row['id']}: cost is ${booked}, its usage at its prices ${right}`
@@ -191,6 +192,3 @@ function wrongSumsOfDays(database: Database): string[] {
     )
   })
 }
-
-const usageOf = (row: SqlRow): Usage =>
-  Object.fromEntries(KINDS.map((kind) => [kind, row[snakeCase(kind)]])) as unknown as Usage
