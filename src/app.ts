@@ -1,4 +1,4 @@
-import { monotonicFactory, ulid } from 'ulid'
+import { monotonicFactory } from 'ulid'
 import type { Config } from './config/config.ts'
 import { secretsOf } from './config/secrets.ts'
 import { served, unpriced } from './config/served.ts'
@@ -24,7 +24,9 @@ import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import { passThroughRoutes } from './http/pass-through.ts'
 import { server } from './http/server.ts'
+import { sessionOf } from './http/session.ts'
 import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
+import { madeMasterKey, requireKeyOrLoopback } from './master-key.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import { type Observing, observing } from './observing.ts'
@@ -36,14 +38,10 @@ import {
   listen,
   mayTakeTime,
   onStopSignal,
-  readText,
-  writePrivate,
 } from './runtime/runtime.ts'
 import { openSpool } from './runtime/spool.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
-
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1', '[::1]'])
 
 /** Serves until SIGTERM or SIGINT. Throws, having taken no call, when it cannot start. */
 export async function serve(config: Config): Promise<void> {
@@ -186,8 +184,10 @@ function routesTo(
     findKey: (hash) => accounts.findKey(hash, now())?.self ?? null,
     failedAuthLimit: config.failedAuthLimit,
     addressOf: (request) => door.addressOf(request),
+    signedIn: (request) => sessionOf(request, { sessions, masterKey, now })?.keyHash ?? null,
     now,
   })
+  const { sessions } = store
   const diskRefusal = (error: unknown) => store.refusalOf(error)
   const authorize = (request: Request) => requireCalls(authenticate(request), request)
   const body = { bytesMax: config.bodyBytesMax, timeoutMs: config.bodyTimeoutMs }
@@ -195,6 +195,9 @@ function routesTo(
   const { headers: customerHeaders } = gateway.identifyRules
   return server({
     authenticate,
+    sessions,
+    masterKey,
+    consolePage: async () => (await import('./ui/files.ts')).CONSOLE,
     authorize,
     retrieve: (asked) => retrieve(asked, gateway),
     isMasterKey: (secret) => secret === masterKey,
@@ -235,29 +238,6 @@ function routesTo(
 /** The headers of the config whose value is the customer, in the contract's order. */
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>
   userHeaderName === null ? [...customerHeaders] : [...customerHeaders, userHeaderName]
-
-/** Nobody chose the key that we make, so it guards loopback only. */
-function requireKeyOrLoopback({ masterKey, host }: Config) {
-  if (masterKey !== null || LOOPBACK.has(host)) return
-  throw new Error(
-    `there is no master key, and ${host} can be reached by others. ` +
-      'Set TOLLGATE_MASTER_KEY, or listen on 127.0.0.1.',
-  )
-}
-
-/**
- * A key for a server that was given none: made once, kept beside the database where only its owner
- * can read it, and printed.
- */
-function madeMasterKey(databasePath: string): string {
-  const path = `${databasePath}.key`
-  const kept = readText(path)?.trim()
-  const key = kept === undefined || kept === '' ? `sk-${ulid()}${ulid()}`.toLowerCase() : kept
-  if (key !== kept) writePrivate(path, `${key}\n`)
-  hideInLog([key])
-  print(`No master key is set; this one is kept in ${path}: ${key}`)
-  return key
-}
 
 /** How long clients may take to read that they were cut off, and receivers to take an event. */
 const LAST_WORDS_MS = 1_000

@@ -28,7 +28,7 @@ const IMPURE =
 const LINES_MAX = 300
 const COLUMNS_MAX = 100
 const root = join(import.meta.dir, '..', 'src')
-const files = [...new Bun.Glob('**/*.ts').scanSync(root)].sort()
+const files = [...new Bun.Glob('**/*.{ts,tsx}').scanSync(root)].sort()
 
 const folderOf = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '')
 /** Code without comments and strings, so that prose may say `await`. */

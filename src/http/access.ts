@@ -52,6 +52,7 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'GET /metrics',
     'GET /webhook/receivers',
     'GET /webhook/events',
+    ...['POST', 'GET', 'DELETE'].map((method) => `${method} /ui/session`),
   ]),
 }
 

@@ -16,6 +16,8 @@ export type AuthParts = {
   findKey(hash: string): VirtualKey | null
   /** Wrong keys in a minute from one address that are answered as such; 0: any number. */
   readonly failedAuthLimit: number
+  /** The SHA-256 of the key that a request's cookie stands for, empty for the master key. */
+  signedIn(request: Request): string | null
   /** Null: the runtime does not say. */
   addressOf(request: Request): string | null
   now(): number
@@ -35,9 +37,18 @@ export function authenticator(parts: AuthParts): Authenticate {
     const waitMs = failed.waitMs(parts.addressOf(request), parts.now())
     throw waitMs === null ? refusal : tooManyAttempts(waitMs)
   }
+  /** The console's own requests: a cookie in place of a key, worth what its key is worth now. */
+  const bySession = (request: Request): Caller => {
+    const hash = parts.signedIn(request)
+    if (hash === '') return 'master'
+    const key = hash === null ? null : parts.findKey(hash)
+    if (key === null) return refuse(request, MISSING_KEY())
+    requireUsable(key, parts.now())
+    return key
+  }
   return (request) => {
     const secret = presentedKey(request.headers)
-    if (secret === null) return refuse(request, MISSING_KEY())
+    if (secret === null) return bySession(request)
     const digest = digestOf(secret)
     if (timingSafeEqual(digest, masterDigest)) return 'master'
     // Found by its hash: how long that takes says nothing of the secret.

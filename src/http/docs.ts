@@ -68,6 +68,7 @@ const TAGS = [
   { name: 'Spend', description: 'What was used: call by call, by customer, and as a file.' },
   { name: 'Models', description: 'What is served, and what it costs.' },
   { name: 'Webhooks', description: 'Who is told of charges and budgets, and what they took.' },
+  { name: 'Console', description: 'Sessions of the admin console at /ui.' },
   { name: 'Health', description: 'For load balancers and supervisors.' },
 ]
 

@@ -8,6 +8,7 @@ import { pathOf } from './address.ts'
 import type { Authenticate } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
+import { consoleRoutes, isConsolePath, type Page } from './console.ts'
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
@@ -22,6 +23,7 @@ import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
 import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
+import { type SessionParts, SessionSchema, sessionRoutes } from './session.ts'
 import { type StoredResponseParts, storedResponseRoutes } from './stored-responses.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
@@ -36,7 +38,10 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
   StoredResponseParts &
+  SessionParts &
   HealthParts & {
+    /** The pages of the console. */
+    consolePage(): Promise<Page>
     readonly authenticate: Authenticate
     /** Whether a key may call a model. */
     mayCall(key: VirtualKey, model: string): boolean
@@ -51,7 +56,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
 
 /**
  * All routes as one app. A request without a key that opens the route is told so and nothing else,
- * whether its path exists or not; the health paths and the docs are open. Throws when the config
+ * whether its path exists or not; the health paths, the docs and the console's page are open. Throws when the config
  * would forward what Tollgate serves itself.
  */
 export function server(parts: ServerParts): AnyElysia {
@@ -80,7 +85,7 @@ export function server(parts: ServerParts): AnyElysia {
     )
     .onRequest(({ request }) => {
       const path = pathOf(request.url)
-      if (unguarded.has(path)) return
+      if (unguarded.has(path) || isConsolePath(path)) return
       const caller = parts.authenticate(request)
       // Further than that they look after their keys themselves.
       if (isPassedThrough(path, parts.passThroughs)) requireCalls(caller, request)
@@ -107,6 +112,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(webhookRoutes(parts))
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
+    .use(sessionRoutes(parts))
+    .use(consoleRoutes(parts.consolePage))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
   // A route that is made again replaces the first, so those that came before are looked at too.
   requireApart(parts.passThroughs, [...ours, ...app.routes.filter(isOwnRoute)])
@@ -137,5 +144,6 @@ const SCHEMAS = {
   Budget: BudgetSchema,
   Key: KeySchema,
   Record: RecordSchema,
+  Session: SessionSchema,
   Error: ErrorSchema,
 }

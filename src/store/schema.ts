@@ -1,5 +1,6 @@
 import type { Database } from '../runtime/sqlite.ts'
 import { addKinds, createDaily } from './daily.ts'
+import { SESSIONS } from './sessions.ts'
 import { UnusableDatabase } from './trouble.ts'
 
 type Migration = {
@@ -255,6 +256,7 @@ const MIGRATIONS: readonly Migration[] = [
     // JSON, by kind.
     sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
   },
+  { name: 'who is signed in to the console', sql: SESSIONS },
 ]
 
 /** How many migrations this version knows. */

@@ -27,6 +27,7 @@ import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
 import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
+import { type Sessions, sessionTable } from './sessions.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { tidyUp, watchWal } from './wal.ts'
 
@@ -43,6 +44,8 @@ export class Store {
   readonly deliveries: Deliveries
   /** What was used, by call and by day. */
   readonly reports: Reports
+  /** Who is signed in to the console. */
+  readonly sessions: Sessions
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -79,6 +82,7 @@ export class Store {
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
     this.reports = reports(database)
+    this.sessions = sessionTable(database, this.#flush)
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()

@@ -29,6 +29,7 @@ function door(limit = 3, key: VirtualKey = virtual()) {
       return hash === key.hash ? key : null
     },
     failedAuthLimit: limit,
+    signedIn: () => null,
     addressOf: () => world.address,
     now: () => world.now,
   })

@@ -37,9 +37,13 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
       masterKey: MASTER_KEY,
       findKey: (hash) => (parts.keys ?? NO_KEYS).find(hash)?.key ?? null,
       failedAuthLimit: 20,
+      signedIn: () => null,
       addressOf: () => null,
       now: () => NOW,
     }),
+    sessions: NO_SESSIONS,
+    masterKey: MASTER_KEY,
+    consolePage: () => Promise.resolve({ html: '<!doctype html>', script: '', style: '' }),
     isMasterKey: (secret) => secret === MASTER_KEY,
     mayCall: () => true,
     keys: NO_KEYS,
@@ -102,6 +106,13 @@ const NO_KEYS: ServerParts['keys'] = {
   create: () => Promise.reject(new Error('this store has no keys')),
   update: () => Promise.reject(new Error('this store has no keys')),
   remove: () => Promise.reject(new Error('this store has no keys')),
+}
+
+/** Nobody is signed in to the console; tests of that have a real store. */
+const NO_SESSIONS: ServerParts['sessions'] = {
+  find: () => null,
+  open: () => Promise.resolve(),
+  close: () => Promise.resolve(),
 }
 
 /** A ledger without a row; tests of reports have a real one. */
