@@ -52,3 +52,14 @@ export type DailySum = {
 export type DailyFilter = Pick<RecordFilter, 'key' | 'model'> & {
   readonly customerIds: readonly string[] | null
 }
+
+/** What charts show of calls, in nano-dollars and counts; sums, and no longer single calls. */
+export type Measures = {
+  readonly calls: number
+  /** Of these, those that an upstream failed. */
+  readonly failedCalls: number
+  readonly input: number
+  readonly output: number
+  readonly cost: number
+  readonly charge: number
+}

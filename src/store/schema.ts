@@ -1,5 +1,6 @@
 import type { Database } from '../runtime/sqlite.ts'
 import { addKinds, createDaily } from './daily.ts'
+import { createRollups } from './rollups.ts'
 import { UnusableDatabase } from './trouble.ts'
 
 type Migration = {
@@ -255,6 +256,7 @@ const MIGRATIONS: readonly Migration[] = [
     // JSON, by kind.
     sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
   },
+  { name: 'sums for charts', sql: createRollups },
 ]
 
 /** How many migrations this version knows. */

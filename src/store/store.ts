@@ -58,9 +58,10 @@ export class Store {
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
-    this.#flush = new Flush(database, options.path, options.committed)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
+    const { pending } = this.#ledger
+    this.#flush = new Flush(database, options.path, { tookMs: options.committed, pending })
     const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
