@@ -1,4 +1,4 @@
-import { monotonicFactory, ulid } from 'ulid'
+import { monotonicFactory } from 'ulid'
 import type { Config } from './config/config.ts'
 import { secretsOf } from './config/secrets.ts'
 import { served, unpriced } from './config/served.ts'
@@ -25,9 +25,11 @@ import { callRoutes } from './http/calls.ts'
 import { passThroughRoutes } from './http/pass-through.ts'
 import { server } from './http/server.ts'
 import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
+import { madeMasterKey, requireKeyOrLoopback } from './master-key.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import { type Observing, observing } from './observing.ts'
+import { presentOf } from './present.ts'
 import {
   decoded,
   exit,
@@ -36,14 +38,10 @@ import {
   listen,
   mayTakeTime,
   onStopSignal,
-  readText,
-  writePrivate,
 } from './runtime/runtime.ts'
 import { openSpool } from './runtime/spool.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
-
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1', '[::1]'])
 
 /** Serves until SIGTERM or SIGINT. Throws, having taken no call, when it cannot start. */
 export async function serve(config: Config): Promise<void> {
@@ -104,8 +102,9 @@ async function joinParts(config: Config) {
   const gateway = gatewayOver(config, books, { deployments, inFlight })
   // Where a request came from is known once somebody listens.
   const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
-  const app = routesTo(gateway, books, { config, masterKey, door, watch })
-  return { app, store, outbox, deployments, inFlight, door, watch }
+  const present = presentOf({ store, accounts, outbox, inFlight, now })
+  const app = routesTo(gateway, books, { config, masterKey, door, watch, present })
+  return { app, store, outbox, deployments, inFlight, door, watch, live: present.live }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
@@ -177,9 +176,10 @@ function routesTo(
     readonly masterKey: string
     readonly door: Pick<Listener, 'addressOf'>
     readonly watch: Observing
+    readonly present: ReturnType<typeof presentOf>
   },
 ) {
-  const { config, masterKey, door, watch } = about
+  const { config, masterKey, door, watch, present } = about
   const { inFlight, deployments, checkpoints } = gateway
   const authenticate = authenticator({
     masterKey,
@@ -221,6 +221,9 @@ function routesTo(
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
     reports: store.reports,
+    series: store.series,
+    ...present,
+    mayTakeTime,
     deliveries: store.deliveries,
     outbox,
     held: (id) => accounts.held(id),
@@ -236,29 +239,6 @@ function routesTo(
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>
   userHeaderName === null ? [...customerHeaders] : [...customerHeaders, userHeaderName]
 
-/** Nobody chose the key that we make, so it guards loopback only. */
-function requireKeyOrLoopback({ masterKey, host }: Config) {
-  if (masterKey !== null || LOOPBACK.has(host)) return
-  throw new Error(
-    `there is no master key, and ${host} can be reached by others. ` +
-      'Set TOLLGATE_MASTER_KEY, or listen on 127.0.0.1.',
-  )
-}
-
-/**
- * A key for a server that was given none: made once, kept beside the database where only its owner
- * can read it, and printed.
- */
-function madeMasterKey(databasePath: string): string {
-  const path = `${databasePath}.key`
-  const kept = readText(path)?.trim()
-  const key = kept === undefined || kept === '' ? `sk-${ulid()}${ulid()}`.toLowerCase() : kept
-  if (key !== kept) writePrivate(path, `${key}\n`)
-  hideInLog([key])
-  print(`No master key is set; this one is kept in ${path}: ${key}`)
-  return key
-}
-
 /** How long clients may take to read that they were cut off, and receivers to take an event. */
 const LAST_WORDS_MS = 1_000
 
@@ -273,6 +253,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
   const { inFlight } = parts
   logInfo('stopping: no new calls are taken, those in flight may finish', { calls: inFlight.count })
   try {
+    parts.live.close()
     const closed = listener.close()
     // Some go on without a connection: read on for a client that left, or made in the background.
     const done = closed.then(() => inFlight.none()).then(() => 'done' as const)

@@ -60,6 +60,7 @@ export class Flush {
   #isHealthy = true
   #isStopped = false
   #committedAt = 0
+  #commits = 0
   /** Set while commits fail: since when, and when it is tried again. */
   #failing: { since: number; retry: ReturnType<typeof setTimeout> | undefined } | null = null
   /** What was told of the trouble last: it is told again only when it is another. */
@@ -86,6 +87,11 @@ export class Flush {
   /** False while commits fail: no charge could be written, so no new call should be admitted. */
   get isHealthy(): boolean {
     return this.#isHealthy
+  }
+
+  /** How many transactions were committed since the start. */
+  get commits(): number {
+    return this.#commits
   }
 
   /** Writes that wait for a commit, and how long the first of them has, milliseconds. */
@@ -198,6 +204,7 @@ export class Flush {
       this.#tookMs(performance.now() - beganAt)
     }
     this.#committedAt = performance.now()
+    this.#commits++
     const { left, error } = finish(entries, outcomes)
     this.#queue = [...left, ...this.#queue]
     if (left.length > 0) this.#failed(error)

@@ -1,5 +1,5 @@
 import { dayOf } from '../ledger/day.ts'
-import type { Measures } from '../ledger/record.ts'
+import type { Measures, Slot } from '../ledger/record.ts'
 import { type LedgerRow, snakeCase } from '../ledger/settlement.ts'
 import { INPUT_KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
@@ -42,13 +42,20 @@ const partsOf = (row: LedgerRow): number[] => [
   row.charge,
 ]
 
-export const measuresIn = (row: SqlRow): Measures => ({
+const measuresIn = (row: SqlRow): Measures => ({
   calls: row['calls'] as number,
   failedCalls: row['failed_calls'] as number,
   input: row['prompt_tokens'] as number,
   output: row['completion_tokens'] as number,
   cost: row['cost'] as number,
   charge: row['charge'] as number,
+})
+
+/** A row that names its bucket and its model. */
+export const slotOf = (row: SqlRow): Slot => ({
+  bucket: row['bucket'] as number,
+  model: row['model'] as string,
+  ...measuresIn(row),
 })
 
 /** What a row of the ledger counts as, for SQL; `kinds` are the columns that there are. */

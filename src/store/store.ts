@@ -15,6 +15,7 @@ import {
   customerChanges,
   type NewCustomer,
 } from './customer-changes.ts'
+import { type CustomerCounts, customerCounts } from './customer-counts.ts'
 import { type CustomerTable, customerTable, type ListQuery } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
@@ -27,6 +28,7 @@ import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
 import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
+import { type Series, series } from './series.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { tidyUp, watchWal } from './wal.ts'
 
@@ -43,6 +45,9 @@ export class Store {
   readonly deliveries: Deliveries
   /** What was used, by call and by day. */
   readonly reports: Reports
+  readonly series: Series
+  /** Of customers, as they are now. */
+  readonly countCustomers: CustomerCounts['count']
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -80,6 +85,8 @@ export class Store {
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
     this.reports = reports(database)
+    this.series = series(database)
+    this.countCustomers = customerCounts(database).count
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
@@ -104,6 +111,11 @@ export class Store {
 
   get queue(): Flush['queue'] {
     return this.#flush.queue
+  }
+
+  /** Transactions since the start: what was read is as it was while this is. */
+  get commits(): number {
+    return this.#flush.commits
   }
 
   /** What a client is told when the disk failed under a read or a write; null: it did not. */

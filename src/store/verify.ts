@@ -5,6 +5,7 @@ import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
+import { wrongCounts } from './customer-counts.ts'
 import { wrongDays } from './daily.ts'
 import { usageIn } from './records.ts'
 import { wrongRollups } from './rollups.ts'
@@ -66,6 +67,7 @@ function look(database: Database, path: string): Verdict {
     ...wrongCosts(database),
     ...wrongSumsOfDays(database),
     ...wrongSumsOfCharts(database),
+    ...wrongCounts(database),
   ]
   const totals = database
     .prepare(
