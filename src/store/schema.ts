@@ -1,6 +1,5 @@
 import type { Database } from '../runtime/sqlite.ts'
-import { CREATE_COUNTS } from './customer-counts.ts'
-import { CREATE_CUSTOMER_LIST } from './customer-list.ts'
+import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { addKinds, createDaily } from './daily.ts'
 import { createRollups } from './rollups.ts'
 import { UnusableDatabase } from './trouble.ts'
@@ -259,8 +258,7 @@ const MIGRATIONS: readonly Migration[] = [
     sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
   },
   { name: 'sums for charts', sql: createRollups },
-  { name: 'how many customers there are', sql: CREATE_COUNTS },
-  { name: 'ways to customers, in any order and by a part of a name', sql: CREATE_CUSTOMER_LIST },
+  { name: 'ways to customers, and their number', sql: CREATE_WAYS_TO_CUSTOMERS },
 ]
 
 /** How many migrations this version knows. */

@@ -24,6 +24,7 @@ import { Flush } from './flush.ts'
 import { type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
+import type { NearLimits } from './near-limits.ts'
 import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
@@ -47,8 +48,8 @@ export class Store {
   /** What was used, by call and by day. */
   readonly reports: Reports
   readonly series: Series
-  /** Of customers, as they are now. */
   readonly countCustomers: CustomerCounts['count']
+  readonly nearLimits: NearLimits
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -88,6 +89,7 @@ export class Store {
     this.reports = reports(database)
     this.series = series(database)
     this.countCustomers = customerCounts(database).count
+    this.nearLimits = this.#customers.near
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
