@@ -5,8 +5,9 @@ import { nanos } from '../../src/ledger/money.ts'
 import { OUTCOMES } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
 import { addKinds, KIND_COLUMNS, wrongDays } from '../../src/store/daily.ts'
-import { DAYS_OF_TAB, NEWEST_DAY } from '../../src/store/reports.ts'
+import { NEWEST_DAY } from '../../src/store/reports.ts'
 import { migrate, SCHEMA_VERSION } from '../../src/store/schema.ts'
+import { DAYS_OF_TAB, TAB_BETWEEN, TAB_ON_DAY } from '../../src/store/tab-usage.ts'
 import { verify } from '../../src/store/verify.ts'
 import { charged, newFolder, openStore } from '../support/store.ts'
 
@@ -98,6 +99,10 @@ describe('a database from before there were sums', () => {
 
 test.each([
   [NEWEST_DAY, 'SEARCH daily USING PRIMARY KEY (day>? AND day<?)'],
+  [
+    TAB_BETWEEN,
+    'SEARCH ledger USING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
+  ],
   [DAYS_OF_TAB, 'SEARCH daily USING COVERING INDEX daily_by_tab (tab=? AND day>? AND day<?)'],
 ])('the days with anything on them are sought, and no sums read: %s', async (sql, step) => {
   const database = await openDatabase(':memory:', 'readwrite')
