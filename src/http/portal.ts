@@ -52,8 +52,8 @@ const Query = checked(Type.Object({ start_date, end_date }, { additionalProperti
 const noToken = () =>
   new Refusal(
     'unauthorized',
-    'This takes the token of a link that /customer/portal made, as "Authorization: Bearer TOKEN", ' +
-      'and nothing else.',
+    'This takes the token of a link that /customer/portal made, and nothing else: ' +
+      'send it as "Authorization: Bearer TOKEN".',
     { headers: { 'www-authenticate': 'Bearer' } },
   )
 const forged = () =>
@@ -121,8 +121,8 @@ export function portalRoutes(parts: PortalParts) {
           summary: "A customer's usage by day and model",
           description:
             'For the customer itself, by the token of its link. Whole days, in UTC, at most ' +
-            `${DAYS_MAX} of them; without dates the last ${DAYS_BY_DEFAULT}. A call counts on the ` +
-            'day on which it ended.',
+            `${DAYS_MAX} of them; without dates the last ${DAYS_BY_DEFAULT}. A call counts on ` +
+            'the day on which it ended.',
           answer: { description: 'The usage.', schema: UsageSchema },
           refusals: [...REFUSALS, tooManyDays(365)],
         }),

@@ -19,6 +19,7 @@ import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
+import { type NowParts, nowRoutes } from './now.ts'
 import type { Page } from './page.ts'
 import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
@@ -26,6 +27,7 @@ import { isPortalPath, type PortalParts, portalRoutes } from './portal.ts'
 import { type PortalLinkParts, portalLinkRoutes } from './portal-link.ts'
 import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
+import { type SeriesParts, seriesRoutes } from './series.ts'
 import { type SessionParts, SessionSchema, sessionRoutes } from './session.ts'
 import { type StoredResponseParts, storedResponseRoutes } from './stored-responses.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
@@ -37,6 +39,8 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<RecordParts, 'providerOf'> &
   Omit<ActivityParts, 'providerOf'> &
   GlobalSpendParts &
+  SeriesParts &
+  NowParts &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
@@ -114,6 +118,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(activityRoutes(withProviders, '/end_user'))
     .use(recordRoutes(withProviders))
     .use(globalSpendRoutes(parts))
+    .use(seriesRoutes(parts))
+    .use(nowRoutes(parts))
     .use(budgetRoutes(withModels))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))

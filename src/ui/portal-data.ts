@@ -54,7 +54,7 @@ export type UsageRange = {
   })[]
 }
 
-/** The days as a chart has them: the models with the most spend by themselves, all others as one. */
+/** The days as a chart has them: the models with the most spend, and all others as one. */
 export function chartOf({ models, days }: UsageRange): Charted {
   const calls = models.filter(({ model }) => model !== '')
   const isMany = calls.length > COLOURS

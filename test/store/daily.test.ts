@@ -6,6 +6,7 @@ import { OUTCOMES } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
 import { addKinds, KIND_COLUMNS, wrongDays } from '../../src/store/daily.ts'
 import { NEWEST_DAY } from '../../src/store/reports.ts'
+import { wrongRollups } from '../../src/store/rollups.ts'
 import { migrate, SCHEMA_VERSION } from '../../src/store/schema.ts'
 import { DAYS_OF_TAB, TAB_BETWEEN, TAB_ON_DAY } from '../../src/store/tab-usage.ts'
 import { verify } from '../../src/store/verify.ts'
@@ -24,6 +25,16 @@ describe('verify', () => {
     'UPDATE daily SET key_id = 9',
     'DELETE FROM daily',
     'UPDATE daily SET day = day + 30',
+    ...['hours', 'customer_days', 'key_days'].flatMap((table) => [
+      `DELETE FROM ${table}`,
+      `UPDATE ${table} SET charge = charge + 1`,
+      `UPDATE ${table} SET prompt_tokens = prompt_tokens + 1`,
+      `UPDATE ${table} SET failed_calls = 1`,
+    ]),
+    "UPDATE hours SET model = 'other'",
+    'UPDATE hours SET hour = hour + 1',
+    'UPDATE customer_days SET tab = 7',
+    'UPDATE key_days SET key_id = 7',
   ])('finds what %p has done', async (sql) => {
     const { store, path } = await openStore()
     await store.commit(charged(null, { charge: nanos(3), settledAt: DAY_MS }), [])
@@ -34,7 +45,7 @@ describe('verify', () => {
     const { faults } = await verify(path)
     expect(faults.length).toBeGreaterThan(0)
     for (const fault of faults) {
-      expect(fault).toMatch(/^day 1970-\d\d-\d\d: where they differ, its sums are /)
+      expect(fault).toMatch(/^day 1970-\d\d-\d\d: where they differ, its sums (by [a-z ]+ )?are /)
     }
   })
 })
@@ -79,6 +90,7 @@ describe('a database from before there were sums', () => {
     }
     migrate(old)
     expect(wrongDays(old)).toEqual([])
+    expect(wrongRollups(old)).toEqual([])
     const { calls, charge } = old
       .prepare('SELECT sum(calls) AS calls, sum(charge) AS charge FROM daily')
       .get()!
@@ -99,10 +111,6 @@ describe('a database from before there were sums', () => {
 
 test.each([
   [NEWEST_DAY, 'SEARCH daily USING PRIMARY KEY (day>? AND day<?)'],
-  [
-    TAB_BETWEEN,
-    'SEARCH ledger USING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
-  ],
   [DAYS_OF_TAB, 'SEARCH daily USING COVERING INDEX daily_by_tab (tab=? AND day>? AND day<?)'],
 ])('the days with anything on them are sought, and no sums read: %s', async (sql, step) => {
   const database = await openDatabase(':memory:', 'readwrite')
@@ -110,4 +118,36 @@ test.each([
   const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
   expect(plan.map(({ detail }) => String(detail))).toEqual([step])
   database.close()
+})
+
+test.each([
+  [TAB_ON_DAY, 'SEARCH daily USING PRIMARY KEY (day=? AND tab=?)'],
+  [
+    TAB_BETWEEN,
+    'SEARCH ledger USING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
+  ],
+])('what is read for one tab is what is on that tab: %s', async (sql, step) => {
+  const database = await openDatabase(':memory:', 'readwrite')
+  migrate(database)
+  const [search] = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+  expect(search?.['detail']).toBe(step)
+  database.close()
+})
+
+test('what a refused write had booked is in no sum, and what was committed beside it is', async () => {
+  const { store, path } = await openStore()
+  const { customer } = store.findOrOpenCustomer('alice')
+  const settle = (charge: number, events: unknown[] = []) =>
+    store.commit(charged(customer, { charge: nanos(charge), settledAt: DAY_MS }), events as never)
+  // The row is booked before the event turns out to be none.
+  const broken = [{ receiver: 'r', id: null, name: 'n', customerId: 'alice', body: '' }]
+  const results = await Promise.allSettled([settle(1), settle(20, broken), settle(300)])
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  store.close()
+  using database = new BunDatabase(path)
+  for (const table of ['ledger', 'daily', 'hours', 'customer_days', 'key_days']) {
+    const sum = database.query(`SELECT sum(charge) AS charge FROM ${table}`).get()
+    expect([table, sum]).toEqual([table, { charge: 301 }])
+  }
+  expect((await verify(path)).faults).toEqual([])
 })

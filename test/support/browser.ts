@@ -3,7 +3,12 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { type Server, type ServerOptions, startServer } from './server.ts'
 
 /** Debian's Chromium, or the one that `CHROMIUM` names. */
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+
+/** What to do where there is none. */
+export const NO_CHROMIUM =
+  `There is no ${CHROMIUM}. Install it (apt-get install -y chromium), ` +
+  'or say where one is: CHROMIUM=/path/to/chrome'
 
 /** The widths that every page is looked at in. */
 export const DESKTOP = { width: 1280, height: 800 }
@@ -32,9 +37,7 @@ let browser: Promise<Browser> | null = null
 
 /** One browser for all tests of a file; it ends with the process. */
 export function startBrowser(): Promise<Browser> {
-  if (!existsSync(CHROMIUM)) {
-    throw new Error(`There is no ${CHROMIUM}. Install it: apt-get install -y chromium`)
-  }
+  if (!existsSync(CHROMIUM)) throw new Error(NO_CHROMIUM)
   browser ??= chromium.launch({
     executablePath: CHROMIUM,
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
