@@ -94,12 +94,12 @@ export function portalLinkRoutes(parts: PortalLinkParts, prefix: '/customer' | '
         description:
           'A page, to read only, of what this customer alone spent, its limits, when they reset, ' +
           'and its usage by day and model. The link needs no key; it ends with its time, with ' +
-          'the customer, and with the master key, and cannot be taken back before. Its token is in ' +
-          'the fragment, which browsers keep to themselves, so no log has it. `?theme=dark` or ' +
-          '`?theme=light` before the # fixes the theme. The config (`tollgate_settings.portal`) ' +
-          'has the name and the colour of the page, the origins that may show it in a frame, and ' +
-          'the `url` that links begin with: set it behind a proxy, because without it that is ' +
-          'what this request came by.',
+          'the customer, and with the master key, and cannot be taken back before. Its token is ' +
+          'in the fragment, which browsers keep to themselves, so no log has it. `?theme=dark` ' +
+          'or `?theme=light` before the # fixes the theme. The config ' +
+          '(`tollgate_settings.portal`) has the name and the colour of the page, the origins ' +
+          'that may show it in a frame, and the `url` that links begin with: set it behind a ' +
+          'proxy, because without it that is what this request came by.',
         answer: { description: 'The link.', schema: Link },
         refusals: [customerNotFound('alice', 'user_id'), notADuration('1y')],
       }),

@@ -16,12 +16,11 @@ const STEPS = 100
 export function themeStyle(accent: string): string {
   const light = readableOn(GROUND.light, accent, '#000000')
   const dark = readableOn(GROUND.dark, accent, '#ffffff')
-  return `:root {
-  --brand: ${accent};
-  --on-brand: ${textOn(accent)};
-  --accent: light-dark(${light}, ${dark});
-  --on-accent: light-dark(${textOn(light)}, ${textOn(dark)});
-}
+  const shade = (colour: string) => `--accent: ${colour}; --on-accent: ${textOn(colour)};`
+  return `:root { --brand: ${accent}; --on-brand: ${textOn(accent)}; ${shade(light)} }
+@media (prefers-color-scheme: dark) { :root { ${shade(dark)} } }
+:root[data-theme="light"] { ${shade(light)} }
+:root[data-theme="dark"] { ${shade(dark)} }
 `
 }
 

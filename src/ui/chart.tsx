@@ -140,6 +140,20 @@ function stack({ series }: Charted): number[][] {
   )
 }
 
+const DAY_SECONDS = 86_400
+
+/** Days of UTC: uPlot goes by the viewer's clock, and is a day off where that was just changed. */
+const DAYS: uPlot.Axis = {
+  space: 64,
+  splits: (_, __, least, most, increment) => {
+    const step = Math.ceil(increment / DAY_SECONDS) * DAY_SECONDS
+    const first = Math.ceil(least / DAY_SECONDS) * DAY_SECONDS
+    const count = Math.max(0, Math.floor((most - first) / step) + 1)
+    return Array.from({ length: count }, (_, index) => first + index * step)
+  },
+  values: (_, splits) => splits.map((at) => bucket(at * 1000, 'day')),
+}
+
 const BAR_SHARE = 0.8
 const BAR_WIDTH_MAX = 60
 
@@ -169,14 +183,13 @@ function plotIn(
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-      ...(of.step === 'day' && { tzDate: (at) => uPlot.tzDate(new Date(at * 1000), 'UTC') }),
       scales: {
         // Half a bar on either side, or the first and the last are cut.
         x: { range: (_, least, most) => [least - half, most + half] },
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] },
       },
       axes: [
-        { ...axis, grid: { show: false } },
+        { ...axis, grid: { show: false }, ...(of.step === 'day' && DAYS) },
         { ...axis, size: 64, values: (_, values) => values.map((value) => money(value)) },
       ],
       series: [{}, ...drawn.reverse()],

@@ -76,6 +76,17 @@ function seriesOf(
   return { name, total: { spend: points.reduce((sum, point) => sum + point.spend, 0) }, points }
 }
 
+/** Until when a link is or was good, by its token; null: it does not say. It proves nothing. */
+export function expiryOf(token: string): string | null {
+  const text = /^portal_([\w-]+)\./.exec(token)?.[1]?.replaceAll('-', '+').replaceAll('_', '/')
+  try {
+    const { expiresAt } = JSON.parse(atob(text ?? '')) as { expiresAt: number }
+    return new Date(expiresAt).toISOString()
+  } catch {
+    return null
+  }
+}
+
 const EVERY: Readonly<Record<string, string>> = {
   daily: 'a day',
   weekly: 'a week',

@@ -1,6 +1,6 @@
-import { render } from 'preact'
+import { type ComponentChildren, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError, messageOf } from './api.ts'
+import { ApiError } from './api.ts'
 import { SpendChart } from './chart.tsx'
 import {
   Badge,
@@ -15,7 +15,7 @@ import {
   Section,
   Time,
 } from './parts.tsx'
-import { chartOf, type ModelUsage, type Summary, type UsageRange } from './portal-data.ts'
+import { chartOf, expiryOf, type ModelUsage, type Summary, type UsageRange } from './portal-data.ts'
 import { LimitList } from './portal-limits.tsx'
 import { Table } from './table.tsx'
 import { useData, useEvery } from './use-data.ts'
@@ -43,15 +43,35 @@ function useToken(): string {
 function Portal() {
   const token = useToken()
   if (token !== '') return <Shown key={token} token={token} />
-  return <Over title="This page opens by a link" message={`Ask ${operator} for one of your own.`} />
+  return <Over title="This page opens by a link">Ask {operator} for one of your own.</Over>
 }
 
-const Over = ({ title, message }: { readonly title: string; readonly message: string }) => (
+/** In place of the figures: why there are none, and what to do. */
+const Over = ({
+  title,
+  children,
+}: {
+  readonly title: string
+  readonly children: ComponentChildren
+}) => (
   <>
     <PageHead title={title} />
-    <Empty title={message} />
+    <p>{children}</p>
   </>
 )
+
+/** The server's no, with its time in the viewer's zone. */
+function Refused({ error, token }: { readonly error: ApiError; readonly token: string }) {
+  const expiresAt = expiryOf(token)
+  if (error.type !== 'expired_key' || expiresAt === null) {
+    return <Over title="This link shows nothing">{error.message}</Over>
+  }
+  return (
+    <Over title="This link has expired">
+      It was good until <Time at={expiresAt} />. Ask {operator} for a new one.
+    </Over>
+  )
+}
 
 function Shown({ token }: { readonly token: string }) {
   const { data, error, reload } = useData<Summary>('portal/summary', {}, token)
@@ -66,13 +86,7 @@ function Shown({ token }: { readonly token: string }) {
   }, [name])
 
   if (error instanceof ApiError && (error.status === 401 || error.status === 404)) {
-    const isExpired = error.type === 'expired_key'
-    return (
-      <Over
-        title={isExpired ? 'This link has expired' : 'This link shows nothing'}
-        message={messageOf(error)}
-      />
-    )
+    return <Refused error={error} token={token} />
   }
   return (
     <>
@@ -114,9 +128,16 @@ function Figures({ of }: { readonly of: Summary }) {
         </p>
       )}
       <section class="card allowance" aria-label="Spent of the limit">
-        <BudgetBar spend={spend} held={pending} limit={limit} label="Limit" />
+        {limit === null ? (
+          <p class="sum">
+            <Money of={spend} />
+          </p>
+        ) : (
+          <BudgetBar spend={spend} held={pending} limit={limit} label="Limit" />
+        )}
         <p class="muted">
           Spent {inPeriod}
+          {limit === null && ', without a limit'}
           {of.period_start !== null && (
             <>
               , which began <Time at={of.period_start} />
@@ -200,7 +221,8 @@ function UsageOf({ of }: { readonly of: UsageRange }) {
   return (
     <>
       <p>
-        <Money of={spend} /> for <Count of={calls} /> calls and <Count of={total_tokens} /> tokens.
+        <Money of={spend} /> for <Count of={calls} /> {calls === 1 ? 'call' : 'calls'} and{' '}
+        <Count of={total_tokens} /> tokens.
       </p>
       {of.total.calls > 0 && <SpendChart of={chartOf(of)} label="Spent by day and model" />}
       <h3>By model</h3>
