@@ -16,13 +16,15 @@ export type TabUsage = {
   since(tab: number, from: number): AsyncGenerator<readonly ModelSum[]>
 }
 
-const HOUR_MS = 3_600_000
+/** Rows read at a time, besides those of the same millisecond: about 2 ms. */
+const SLICE = 500
 const NEVER = Number.MAX_SAFE_INTEGER
 
 export function tabUsage(database: Database): TabUsage {
   const daysOf = database.prepare(DAYS_OF_TAB)
   const onDay = database.prepare(TAB_ON_DAY)
   const between = database.prepare(TAB_BETWEEN)
+  const placeOf = database.prepare(TAB_PLACE)
 
   const usage: TabUsage = {
     async *days(tab, { first, last }) {
@@ -37,9 +39,12 @@ export function tabUsage(database: Database): TabUsage {
       const isWhole = dayStart(first) === from
       // A day has sums as a whole only: what is left of one is in its rows.
       const until = isWhole ? from : dayStart(first + 1)
-      for (let at = from; at < until; at += HOUR_MS) {
-        yield between.all(tab, at, Math.min(at + HOUR_MS, until)).map(toSum)
+      for (let at = from; at < until; ) {
+        const place = placeOf.get(tab, at, until, SLICE)?.['settled_at'] as number | undefined
+        const end = place === undefined ? until : Math.max(place, at + 1)
+        yield between.all(tab, at, end).map(toSum)
         await breath()
+        at = end
       }
       for await (const { sums } of usage.days(tab, { first: dayOf(until), last: NEVER })) yield sums
     },
@@ -59,6 +64,11 @@ export const TAB_BETWEEN = `
   SELECT model, sum(outcome <> 'correction') AS calls,
     sum(outcome = 'upstream_failed') AS failed_calls, ${sums([...KIND_COLUMNS, 'charge'])}
   FROM ledger WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3 GROUP BY model`
+
+/** Where the next slice begins. */
+export const TAB_PLACE = `
+  SELECT settled_at FROM ledger WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3
+  ORDER BY settled_at LIMIT 1 OFFSET ?4`
 
 const toSum = (row: SqlRow): ModelSum => ({
   model: row['model'] as string,

@@ -144,6 +144,7 @@ const DAY_SECONDS = 86_400
 
 /** Days of UTC: uPlot goes by the viewer's clock, and is a day off where that was just changed. */
 const DAYS: uPlot.Axis = {
+  size: 32,
   space: 64,
   splits: (_, __, least, most, increment) => {
     const step = Math.ceil(increment / DAY_SECONDS) * DAY_SECONDS

@@ -8,7 +8,7 @@ import { addKinds, KIND_COLUMNS, wrongDays } from '../../src/store/daily.ts'
 import { NEWEST_DAY } from '../../src/store/reports.ts'
 import { wrongRollups } from '../../src/store/rollups.ts'
 import { migrate, SCHEMA_VERSION } from '../../src/store/schema.ts'
-import { DAYS_OF_TAB, TAB_BETWEEN, TAB_ON_DAY } from '../../src/store/tab-usage.ts'
+import { DAYS_OF_TAB, TAB_BETWEEN, TAB_ON_DAY, TAB_PLACE } from '../../src/store/tab-usage.ts'
 import { verify } from '../../src/store/verify.ts'
 import { charged, newFolder, openStore } from '../support/store.ts'
 
@@ -121,6 +121,10 @@ test.each([
 })
 
 test.each([
+  [
+    TAB_PLACE,
+    'SEARCH ledger USING COVERING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
+  ],
   [TAB_ON_DAY, 'SEARCH daily USING PRIMARY KEY (day=? AND tab=?)'],
   [
     TAB_BETWEEN,
