@@ -235,6 +235,7 @@ function routesTo(
     reports: store.reports,
     tabUsage: store.reports.tabs,
     series: store.series,
+    nearLimits: store.nearLimits,
     ...present,
     mayTakeTime,
     deliveries: store.deliveries,

@@ -19,6 +19,7 @@ import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
+import { type NearLimitParts, nearLimitRoutes, previewRoutes } from './near-limit.ts'
 import { type NowParts, nowRoutes } from './now.ts'
 import type { Page } from './page.ts'
 import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
@@ -40,6 +41,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<ActivityParts, 'providerOf'> &
   GlobalSpendParts &
   SeriesParts &
+  NearLimitParts &
   NowParts &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
@@ -110,6 +112,8 @@ export function server(parts: ServerParts): AnyElysia {
     .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))
     .use(customerRoutes(withModels, '/end_user'))
+    .use(nearLimitRoutes(parts, '/customer'))
+    .use(nearLimitRoutes(parts, '/end_user'))
     .use(periodRoutes(parts, '/customer'))
     .use(periodRoutes(parts, '/end_user'))
     .use(portalLinkRoutes(parts, '/customer'))
@@ -121,6 +125,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(seriesRoutes(parts))
     .use(nowRoutes(parts))
     .use(budgetRoutes(withModels))
+    .use(previewRoutes(parts))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))
     .use(webhookRoutes(parts))

@@ -16,13 +16,15 @@ import {
   type NewCustomer,
 } from './customer-changes.ts'
 import { type CustomerCounts, customerCounts } from './customer-counts.ts'
-import { type CustomerTable, customerTable, type ListQuery } from './customers.ts'
+import type { ListQuery } from './customer-list.ts'
+import { type CustomerPage, type CustomerTable, customerTable } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
 import { Flush } from './flush.ts'
 import { type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
+import type { NearLimits } from './near-limits.ts'
 import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
@@ -49,8 +51,8 @@ export class Store {
   /** Who is signed in to the console. */
   readonly sessions: Sessions
   readonly series: Series
-  /** Of customers, as they are now. */
   readonly countCustomers: CustomerCounts['count']
+  readonly nearLimits: NearLimits
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -91,6 +93,7 @@ export class Store {
     this.sessions = sessionTable(database, this.#flush)
     this.series = series(database)
     this.countCustomers = customerCounts(database).count
+    this.nearLimits = this.#customers.near
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
@@ -214,7 +217,7 @@ export class Store {
     }
   }
 
-  listCustomers(query: ListQuery): { customers: readonly BudgetedCustomer[]; total: number } {
+  listCustomers(query: ListQuery): Promise<CustomerPage> {
     return this.#customers.list(query, this.#options.now())
   }
 
