@@ -11,9 +11,13 @@ export type Loaded<Answer> = {
 
 /**
  * What a path answers, asked anew whenever the path or its query changes, and by `reload`. Null:
- * nothing is asked.
+ * nothing is asked. With a `bearer` it is asked with that, and nobody has to sign in.
  */
-export function useData<Answer>(path: string | null, query: Query = {}): Loaded<Answer> {
+export function useData<Answer>(
+  path: string | null,
+  query: Query = {},
+  bearer: string | null = null,
+): Loaded<Answer> {
   const asked = path === null ? null : address(path, query)
   const [state, setState] = useState<{ data?: Answer; error?: unknown; of?: string | null }>({})
   const [round, setRound] = useState(0)
@@ -21,13 +25,14 @@ export function useData<Answer>(path: string | null, query: Query = {}): Loaded<
   useEffect(() => {
     if (asked === null) return
     const { signal, abort } = cancelling()
-    get<Answer>(asked, {}, { signal }).then(
+    const headers = bearer === null ? {} : { authorization: `Bearer ${bearer}` }
+    get<Answer>(asked, {}, { signal, headers }).then(
       (data) => signal.aborted || setState({ data, of: asked }),
       (error: unknown) =>
         signal.aborted || setState(({ data }) => ({ ...(data && { data }), error, of: asked })),
     )
     return abort
-  }, [asked, round])
+  }, [asked, bearer, round])
   return {
     data: state.data,
     error: state.error ?? null,
