@@ -166,6 +166,18 @@ describe('/key/list', () => {
     }
   })
 
+  test('finds keys by a part of their alias, their customer or their last characters', async () => {
+    const { generate, get } = await withStore()
+    const made = await generate({ key_alias: '100%_web', customer_id: 'alice' })
+    await generate({ key_alias: '100xyweb', customer_id: 'bob' })
+    await generate()
+    for (const search of ['0%_W', 'LIC', made.key.slice(-4)]) {
+      const { json } = await get(`/key/list?search=${encodeURIComponent(search)}`)
+      expect(json, search).toMatchObject({ keys: [made.token], total_count: 1 })
+    }
+    expect((await get('/key/list?search=')).json.total_count).toBe(3)
+  })
+
   test('shows the secret of no key, nor does the database have it', async () => {
     const { generate, get, store } = await withStore()
     const { key } = await generate({ key_alias: 'a' })
@@ -176,6 +188,7 @@ describe('/key/list', () => {
 })
 
 const ALL = {
+  search: null,
   page: 1,
   pageSize: 10,
   alias: null,
