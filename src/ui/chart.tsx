@@ -166,7 +166,7 @@ function plotIn(
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] },
       },
       axes: [
-        axis,
+        { ...axis, grid: { show: false } },
         { ...axis, size: 64, values: (_, values) => values.map((value) => money(value)) },
       ],
       series: [{}, ...drawn.reverse()],
