@@ -35,6 +35,17 @@ describe('/key/info', () => {
 })
 
 describe('/key/update', () => {
+  test('puts a key with models of its own on a shared budget: its models are no limit', async () => {
+    const { generate, post, infoOf } = await withStore()
+    await post('/budget/new', { budget_id: 'pro', max_budget: 100 })
+    const { token } = await generate({ budget_id: 'pro', models: ['demo'] })
+    expect(await infoOf(token)).toMatchObject({ budget_id: 'pro', models: ['demo'] })
+    await post('/key/update', { key: token, max_budget: 1, models: [] })
+    const { status } = await post('/key/update', { key: token, budget_id: 'pro', models: [] })
+    expect(status).toBe(200)
+    expect(await infoOf(token)).toMatchObject({ budget_id: 'pro', max_budget: 100, models: [] })
+  })
+
   test('changes what is sent and nothing else, and null clears', async () => {
     const { generate, post, infoOf } = await withStore()
     const { token } = await generate({

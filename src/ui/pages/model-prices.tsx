@@ -87,7 +87,7 @@ const PriceList = ({
   <>
     {title !== '' && <small class="muted">{title}</small>}
     {lines.length > 0 && (
-      <dl>
+      <dl class="rows">
         {lines.map(({ name, price }) => (
           <div key={name}>
             <dt>{name}</dt>

@@ -8,8 +8,7 @@ export type Chat = {
   readonly messages: readonly { readonly role: 'user'; readonly content: string }[]
   readonly stream: true
   readonly user?: string
-  /** As it was typed: what is wrong with it is the server's to say. */
-  readonly max_tokens?: number | string
+  readonly max_tokens?: number
 }
 
 /** A call that has begun to be answered. */

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { exactCount, exactMoney } from '../format.ts'
-import { BudgetBar, Copy, Figure, LoadProblem, Section } from '../parts.tsx'
+import { BudgetBar, Copy, LoadProblem, Section } from '../parts.tsx'
 import { useData } from '../use-data.ts'
 import { type Customer, CustomerLink } from './customer-parts.tsx'
 import { curlOf, type Run } from './playground-call.ts'
@@ -71,27 +71,40 @@ const SOURCES: Readonly<Record<string, string>> = {
   none: 'nothing was used',
 }
 
+/** Of what is not counted in tokens. */
+const NAMES: Readonly<Record<string, string>> = {
+  images: 'pictures',
+  audio_ms: 'milliseconds of sound',
+  characters: 'characters',
+}
+
+const Part = ({ name, value }: { readonly name: string; readonly value: string }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd class="number">{value}</dd>
+  </div>
+)
+
 function Settled({ of }: { readonly of: Row }) {
   const kinds = Object.entries(of.usage).filter(([, used]) => used > 0)
   return (
     <>
-      <dl class="figures">
-        <Figure name="Charge" note="on the tab, to the nano-dollar">
-          <span class="number">{exactMoney(of.spend)}</span>
-        </Figure>
-        {of.cost !== of.spend && (
-          <Figure name="Cost" note="what the upstream asks">
-            <span class="number">{exactMoney(of.cost)}</span>
-          </Figure>
-        )}
+      <p>
+        <strong class="charge number">{exactMoney(of.spend)}</strong>{' '}
+        <span class="muted">on the tab, to the nano-dollar</span>
+      </p>
+      <dl class="rows">
+        {of.cost !== of.spend && <Part name="what the upstream asks" value={exactMoney(of.cost)} />}
         {kinds.map(([kind, used]) => (
-          <Figure key={kind} name={kind.replaceAll('_', ' ')}>
-            <span class="number">{exactCount(used)}</span>
-          </Figure>
+          <Part
+            key={kind}
+            name={NAMES[kind] ?? kind.replaceAll('_', ' ')}
+            value={exactCount(used)}
+          />
         ))}
       </dl>
       <p class="muted">
-        Tokens {SOURCES[of.usage_source] ?? of.usage_source}. Answered by {of.model_id} in{' '}
+        Usage {SOURCES[of.usage_source] ?? of.usage_source}. Answered by {of.model_id} in{' '}
         {exactCount(of.request_duration_ms)} ms
         {of.outcome === 'client_closed' && '; stopped, and charged for what had been delivered'}.
       </p>
@@ -105,17 +118,18 @@ function SpendOf({ id }: { readonly id: string }) {
     <>
       <LoadProblem error={error} onRetry={reload} />
       {data !== undefined && (
-        <p class="spend-after">
-          <span>
-            Spend of <CustomerLink id={id} alias={data.alias} /> after it:
-          </span>
+        <div class="spend-after">
+          <div>
+            <small class="muted">Spend after it</small>
+            <CustomerLink id={id} alias={data.alias} />
+          </div>
           <BudgetBar
             spend={data.spend}
             held={data.held}
             limit={data.litellm_budget_table?.max_budget ?? null}
             label={`Budget of ${id}`}
           />
-        </p>
+        </div>
       )}
     </>
   )

@@ -116,13 +116,17 @@ const CallFields = ({ form: { values, set, errorOf } }: { readonly form: Form<Va
     </Field>
     <Field
       label="Longest answer, in tokens"
-      hint="max_tokens. What this many would cost is held while the call runs. Empty: no limit of yours."
+      hint={
+        'max_tokens. What this many would cost is held while the call runs. Empty: no limit of yours.'
+      }
       error={errorOf('max_tokens')}
     >
       {(ids) => (
         <input
           {...ids}
-          inputMode="numeric"
+          type="number"
+          min="1"
+          step="1"
           value={values.max_tokens}
           onInput={(event) => set({ max_tokens: event.currentTarget.value })}
         />
@@ -138,7 +142,7 @@ function chatOf({ model, user, messages, max_tokens: most }: Values): Chat {
     messages: [{ role: 'user', content: messages }],
     stream: true,
     ...(id === '' ? {} : { user: id }),
-    ...(most.trim() === '' ? {} : { max_tokens: /^\d+$/.test(most.trim()) ? Number(most) : most }),
+    ...(most.trim() === '' ? {} : { max_tokens: Number(most) }),
   }
 }
 

@@ -140,8 +140,7 @@ const Result = ({ of: { delivered, status, ms, error, event } }: { readonly of: 
   <div class="stack">
     <p>
       {delivered ? <Badge tone="ok">taken</Badge> : <Badge tone="bad">not taken</Badge>}{' '}
-      {status !== null && `Status ${status} `}after {exactCount(ms)} ms
-      {error !== null && `: ${error}`}.
+      {error ?? `Status ${status}`}, after {exactCount(ms)} ms.
     </p>
     <details>
       <summary>The sample that was sent</summary>
