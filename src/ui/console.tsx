@@ -1,6 +1,10 @@
 import { render } from 'preact'
 import { ErrorBoundary, LocationProvider, Route, Router } from 'preact-iso'
+import { Keys } from './pages/keys.tsx'
+import { Models } from './pages/models.tsx'
 import { Overview } from './pages/overview.tsx'
+import { Playground } from './pages/playground.tsx'
+import { Webhooks } from './pages/webhooks.tsx'
 import { Empty, PageHead } from './parts.tsx'
 import { SignedIn } from './session.tsx'
 import { applyTheme, Shell } from './shell.tsx'
@@ -23,6 +27,10 @@ const Console = () => (
         <ErrorBoundary>
           <Router>
             <Route path="/ui" component={Overview} />
+            <Route path="/ui/models" component={Models} />
+            <Route path="/ui/playground" component={Playground} />
+            <Route path="/ui/keys" component={Keys} />
+            <Route path="/ui/webhooks" component={Webhooks} />
             <Route default component={NotFound} />
           </Router>
         </ErrorBoundary>
