@@ -30,6 +30,7 @@ import { madeMasterKey, requireKeyOrLoopback } from './master-key.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
 import { type Observing, observing } from './observing.ts'
+import { presentOf } from './present.ts'
 import {
   decoded,
   exit,
@@ -102,8 +103,9 @@ async function joinParts(config: Config) {
   const gateway = gatewayOver(config, books, { deployments, inFlight })
   // Where a request came from is known once somebody listens.
   const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
-  const app = routesTo(gateway, books, { config, masterKey, door, watch })
-  return { app, store, outbox, deployments, inFlight, door, watch }
+  const present = presentOf({ store, accounts, outbox, inFlight, now })
+  const app = routesTo(gateway, books, { config, masterKey, door, watch, present })
+  return { app, store, outbox, deployments, inFlight, door, watch, live: present.live }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
@@ -175,9 +177,10 @@ function routesTo(
     readonly masterKey: string
     readonly door: Pick<Listener, 'addressOf'>
     readonly watch: Observing
+    readonly present: ReturnType<typeof presentOf>
   },
 ) {
-  const { config, masterKey, door, watch } = about
+  const { config, masterKey, door, watch, present } = about
   const { inFlight, deployments, checkpoints } = gateway
   const authenticate = authenticator({
     masterKey,
@@ -224,6 +227,9 @@ function routesTo(
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
     reports: store.reports,
+    series: store.series,
+    ...present,
+    mayTakeTime,
     deliveries: store.deliveries,
     outbox,
     held: (id) => accounts.held(id),
@@ -253,6 +259,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
   const { inFlight } = parts
   logInfo('stopping: no new calls are taken, those in flight may finish', { calls: inFlight.count })
   try {
+    parts.live.close()
     const closed = listener.close()
     // Some go on without a connection: read on for a client that left, or made in the background.
     const done = closed.then(() => inFlight.none()).then(() => 'done' as const)

@@ -19,10 +19,12 @@ import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
+import { type NowParts, nowRoutes } from './now.ts'
 import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
 import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
+import { type SeriesParts, seriesRoutes } from './series.ts'
 import { type SessionParts, SessionSchema, sessionRoutes } from './session.ts'
 import { type StoredResponseParts, storedResponseRoutes } from './stored-responses.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
@@ -34,6 +36,8 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<RecordParts, 'providerOf'> &
   Omit<ActivityParts, 'providerOf'> &
   GlobalSpendParts &
+  SeriesParts &
+  NowParts &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
@@ -106,6 +110,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(activityRoutes(withProviders, '/end_user'))
     .use(recordRoutes(withProviders))
     .use(globalSpendRoutes(parts))
+    .use(seriesRoutes(parts))
+    .use(nowRoutes(parts))
     .use(budgetRoutes(withModels))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))

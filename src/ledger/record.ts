@@ -52,3 +52,40 @@ export type DailySum = {
 export type DailyFilter = Pick<RecordFilter, 'key' | 'model'> & {
   readonly customerIds: readonly string[] | null
 }
+
+/** What charts show of calls, in nano-dollars and counts; sums, and no longer single calls. */
+export type Measures = {
+  readonly calls: number
+  /** Of these, those that an upstream failed. */
+  readonly failedCalls: number
+  readonly input: number
+  readonly output: number
+  readonly cost: number
+  readonly charge: number
+}
+
+/** Buckets of a series, days or hours since the epoch, both ends included. */
+export type SeriesRange = {
+  readonly first: number
+  readonly last: number
+  /** In a bucket: 24 or 1. */
+  readonly hours: 24 | 1
+}
+
+/** What is in a bucket of a series, or a part of it. */
+export type Slot = Measures & {
+  readonly bucket: number
+  /** Empty: corrections, or of any model. */
+  readonly model: string
+}
+
+/** One of those who were charged most. */
+export type TopCustomer = {
+  /** Empty: calls that named nobody. */
+  readonly id: string
+  readonly alias: string | null
+  readonly tabs: readonly number[]
+  readonly charge: number
+  /** By day. */
+  readonly slots: readonly Slot[]
+}

@@ -1,7 +1,7 @@
 import type { Json } from './wire.ts'
 
 /** Kinds of tokens that are read. */
-const INPUT_KINDS = [
+export const INPUT_KINDS = [
   'input',
   'cachedInput',
   /** Written to a cache that lasts five minutes, or as long as the provider says. */
@@ -13,7 +13,7 @@ const INPUT_KINDS = [
 ] as const
 
 /** Kinds of tokens that are written. */
-const OUTPUT_KINDS = ['output', 'reasoning', 'outputAudio', 'outputImage'] as const
+export const OUTPUT_KINDS = ['output', 'reasoning', 'outputAudio', 'outputImage'] as const
 
 /** What some models are billed by in place of tokens. */
 const OTHER_KINDS = [

@@ -1,20 +1,8 @@
 import { dayOf } from '../ledger/day.ts'
-import { type LedgerRow, snakeCase } from '../ledger/settlement.ts'
+import { snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
-
-/**
- * The sums of each day, by customer, key, model and deployment, so that a report over ten million
- * rows reads a few thousand. A row of the ledger and its part in the sums are written in one
- * transaction, and `tollgate verify` proves that they agree.
- *
- * There is a column for each kind of token. A kind that is new gets its column at the next start:
- * nothing was counted under it before, so 0 is the right sum of what was.
- */
-export type DailyTable = {
-  /** Adds a row of the ledger. To be called in the transaction that writes the row. */
-  add(row: LedgerRow): void
-}
+import type { SumTable } from './sum-table.ts'
 
 /** In place of a tab or a key where there is none: a primary key takes no null. */
 export const NOBODY = 0
@@ -26,28 +14,32 @@ const GROUP = ['day', 'tab', 'key_id', 'model', 'deployment']
 /** What is summed. */
 export const SUMS = ['calls', 'failed_calls', ...KIND_COLUMNS, 'cost', 'charge']
 
-export function dailyTable(database: Database): DailyTable {
-  const columns = [...GROUP, ...SUMS]
-  const add = database.prepare(`
-    INSERT INTO daily (${columns.join(', ')})
-    VALUES (${columns.map((_, index) => `?${index + 1}`).join(', ')})
-    ON CONFLICT DO UPDATE SET ${SUMS.map((name) => `${name} = ${name} + excluded.${name}`).join()}`)
-  return {
-    add(row) {
-      add.run(
-        dayOf(row.settledAt),
-        row.tab ?? NOBODY,
-        row.keyId ?? NOBODY,
-        row.model,
-        row.deployment,
-        row.outcome === 'correction' ? 0 : 1,
-        row.outcome === 'upstream_failed' ? 1 : 0,
-        ...KINDS.map((kind) => row.usage[kind] ?? 0),
-        row.cost,
-        row.charge,
-      )
-    },
-  }
+/**
+ * The sums of each day, by customer, key, model and deployment, so that a report over ten million
+ * rows reads a few thousand. A row of the ledger and its part in the sums are written in one
+ * transaction, and `tollgate verify` proves that they agree.
+ *
+ * There is a column for each kind of token. A kind that is new gets its column at the next start:
+ * nothing was counted under it before, so 0 is the right sum of what was.
+ */
+export const DAILY: SumTable = {
+  table: 'daily',
+  group: GROUP,
+  sums: SUMS,
+  groupOf: (row) => [
+    dayOf(row.settledAt),
+    row.tab ?? NOBODY,
+    row.keyId ?? NOBODY,
+    row.model,
+    row.deployment,
+  ],
+  partsOf: (row) => [
+    row.outcome === 'correction' ? 0 : 1,
+    row.outcome === 'upstream_failed' ? 1 : 0,
+    ...KINDS.map((kind) => row.usage[kind] ?? 0),
+    row.cost,
+    row.charge,
+  ],
 }
 
 /** The same sums from the rows of the ledger themselves. */
@@ -84,7 +76,8 @@ export function addKinds(database: Database) {
   }
 }
 
-const columnsOf = (database: Database, table: string): Set<unknown> =>
+/** The names of a table's columns. */
+export const columnsOf = (database: Database, table: string): Set<unknown> =>
   new Set(
     database
       .prepare('SELECT name FROM pragma_table_info(?1)')

@@ -1,6 +1,6 @@
 import { logError, logInfo, logTrouble } from '../log.ts'
 import { type Database, troubleOf } from '../runtime/sqlite.ts'
-import { type Outcome, touch, transactions } from './transaction.ts'
+import { type Outcome, type Pending, touch, transactions } from './transaction.ts'
 import { explain, notWritten, theDatabase } from './trouble.ts'
 
 /** How long to wait after a failed commit before the next try, milliseconds. */
@@ -60,22 +60,38 @@ export class Flush {
   #isHealthy = true
   #isStopped = false
   #committedAt = 0
+  #commits = 0
   /** Set while commits fail: since when, and when it is tried again. */
   #failing: { since: number; retry: ReturnType<typeof setTimeout> | undefined } | null = null
   /** What was told of the trouble last: it is told again only when it is another. */
   #told: string | null = null
 
-  /** `path` is for what an operator is told; `tookMs` is told how long each transaction took. */
-  constructor(database: Database, path: string, tookMs: (ms: number) => void = () => {}) {
+  /**
+   * `path` is for what an operator is told; `tookMs` is told how long each transaction took;
+   * `pending` is written at the end of each.
+   */
+  constructor(
+    database: Database,
+    path: string,
+    {
+      tookMs = () => {},
+      pending,
+    }: { tookMs?: ((ms: number) => void) | undefined; pending?: Pending } = {},
+  ) {
     this.#tookMs = tookMs
     this.#database = database
     this.#path = path
-    this.#commit = transactions(database)
+    this.#commit = transactions(database, pending)
   }
 
   /** False while commits fail: no charge could be written, so no new call should be admitted. */
   get isHealthy(): boolean {
     return this.#isHealthy
+  }
+
+  /** How many transactions were committed since the start. */
+  get commits(): number {
+    return this.#commits
   }
 
   /** Writes that wait for a commit, and how long the first of them has, milliseconds. */
@@ -188,6 +204,7 @@ export class Flush {
       this.#tookMs(performance.now() - beganAt)
     }
     this.#committedAt = performance.now()
+    this.#commits++
     const { left, error } = finish(entries, outcomes)
     this.#queue = [...left, ...this.#queue]
     if (left.length > 0) this.#failed(error)

@@ -2,12 +2,19 @@ import type { Nanos } from '../ledger/money.ts'
 import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
-import { dailyTable } from './daily.ts'
+import { DAILY } from './daily.ts'
+import { ROLLUPS } from './rollups.ts'
+import { PendingSums, sumWriter } from './sum-table.ts'
 
 /** The ledger in the database. What writes is called inside a transaction of the flush loop. */
 export type LedgerTable = {
-  /** Adds a call's row, and what is in it to the sums of its customer, its key and its day. */
+  /**
+   * Adds a call's row, and what is in it to the sums of its customer and its key. The sums of days
+   * and hours follow at the end of the transaction, by `pending`.
+   */
   book(settlement: Booked): void
+  /** What the transaction that books has to write before it commits. */
+  readonly pending: PendingSums
   /** Of the rows on a tab. */
   readonly tabs: LedgerSums
   /** Of the rows of a virtual key. */
@@ -76,7 +83,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const tell = database.prepare(
     "UPDATE customers SET told = json_insert(told, '$[#]', ?2) WHERE tab = ?1",
   )
-  const daily = dailyTable(database)
+  const pending = new PendingSums([DAILY, ...ROLLUPS].map((table) => sumWriter(database, table)))
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
@@ -107,7 +114,7 @@ export function ledgerTable(database: Database): LedgerTable {
         row.keyId,
         ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
-      daily.add(row)
+      pending.add(row)
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.
       if (row.keyId !== null && (key !== null || row.charge !== 0))
@@ -116,6 +123,7 @@ export function ledgerTable(database: Database): LedgerTable {
       charge.run(row.tab, after?.periodStart ?? 0, row.charge)
       for (const name of after?.told ?? []) tell.run(row.tab, name)
     },
+    pending,
     tabs: ledgerSums(database, 'tab'),
     keys: ledgerSums(database, 'key_id'),
     priceId,

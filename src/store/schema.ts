@@ -1,5 +1,7 @@
 import type { Database } from '../runtime/sqlite.ts'
+import { CREATE_COUNTS } from './customer-counts.ts'
 import { addKinds, createDaily } from './daily.ts'
+import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
 import { UnusableDatabase } from './trouble.ts'
 
@@ -257,6 +259,8 @@ const MIGRATIONS: readonly Migration[] = [
     sql: 'ALTER TABLE open_calls ADD COLUMN usage TEXT;',
   },
   { name: 'who is signed in to the console', sql: SESSIONS },
+  { name: 'sums for charts', sql: createRollups },
+  { name: 'how many customers there are', sql: CREATE_COUNTS },
 ]
 
 /** How many migrations this version knows. */

@@ -15,6 +15,7 @@ import {
   customerChanges,
   type NewCustomer,
 } from './customer-changes.ts'
+import { type CustomerCounts, customerCounts } from './customer-counts.ts'
 import { type CustomerTable, customerTable, type ListQuery } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
@@ -27,6 +28,7 @@ import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
 import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
+import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { tidyUp, watchWal } from './wal.ts'
@@ -46,6 +48,9 @@ export class Store {
   readonly reports: Reports
   /** Who is signed in to the console. */
   readonly sessions: Sessions
+  readonly series: Series
+  /** Of customers, as they are now. */
+  readonly countCustomers: CustomerCounts['count']
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -61,9 +66,10 @@ export class Store {
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
-    this.#flush = new Flush(database, options.path, options.committed)
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
+    const { pending } = this.#ledger
+    this.#flush = new Flush(database, options.path, { tookMs: options.committed, pending })
     const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
@@ -83,6 +89,8 @@ export class Store {
     this.responses = storedResponses(database)
     this.reports = reports(database)
     this.sessions = sessionTable(database, this.#flush)
+    this.series = series(database)
+    this.countCustomers = customerCounts(database).count
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()
@@ -107,6 +115,11 @@ export class Store {
 
   get queue(): Flush['queue'] {
     return this.#flush.queue
+  }
+
+  /** Transactions since the start: what was read is as it was while this is. */
+  get commits(): number {
+    return this.#flush.commits
   }
 
   /** What a client is told when the disk failed under a read or a write; null: it did not. */

@@ -7,24 +7,41 @@ export type Outcome =
   | { readonly kept: false; readonly error: unknown }
 
 /**
+ * What writes leave to the end of their transaction: it is written once for all of them. What is
+ * undone, a write or the whole, is taken out of it.
+ */
+export type Pending = {
+  readonly length: number
+  cutTo(length: number): void
+  write(): void
+}
+
+const NOTHING_PENDING: Pending = { length: 0, cutTo: () => {}, write: () => {} }
+
+/**
  * Makes the function that runs writes in one transaction, and answers how each went once they are
  * committed. It throws, with nothing written, when the disk took none of it.
  *
  * A charge never throws, and a savepoint around each costs as much as its row. So the writes are
  * tried without; only when one throws is all undone and done again, each in a savepoint.
  */
-export function transactions(database: Database): (writes: readonly Write[]) => Outcome[] {
+export function transactions(
+  database: Database,
+  pending = NOTHING_PENDING,
+): (writes: readonly Write[]) => Outcome[] {
   const begin = database.prepare('BEGIN IMMEDIATE')
   const commit = database.prepare('COMMIT')
-  const attempt = careful(database)
+  const attempt = careful(database, pending)
 
   const within = (write: () => Outcome[]): Outcome[] => {
     begin.run()
     try {
       const outcomes = write()
+      pending.write()
       commit.run()
       return outcomes
     } catch (error) {
+      pending.cutTo(0)
       rollback(database)
       throw error
     }
@@ -49,18 +66,20 @@ export const touch = (database: Database) =>
   database.exec(`PRAGMA user_version = ${versionOf(database)}`)
 
 /** Makes the function that runs one write so that what it throws undoes it alone. */
-function careful(database: Database): (write: Write) => Outcome {
+function careful(database: Database, pending: Pending): (write: Write) => Outcome {
   const open = database.prepare('SAVEPOINT entry')
   const close = database.prepare('RELEASE entry')
   const undo = database.prepare('ROLLBACK TO entry')
   return (write) => {
     open.run()
+    const { length } = pending
     try {
       const result = write()
       close.run()
       return { kept: true, result }
     } catch (error) {
       if (troubleOf(error) !== null) throw error
+      pending.cutTo(length)
       undo.run()
       close.run()
       return { kept: false, error }

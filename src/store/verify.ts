@@ -5,8 +5,10 @@ import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
+import { wrongCounts } from './customer-counts.ts'
 import { wrongDays } from './daily.ts'
 import { usageIn } from './records.ts'
+import { wrongRollups } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
@@ -31,9 +33,8 @@ const DAMAGE_MAX = 20
 /**
  * Proves that the books balance: that the file is whole, that the spend of every customer and of
  * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists,
- * that every row's cost is its usage at its prices, and that the sums of each day are those of its
- * rows. Throws `UnusableDatabase` for a file that is
- * damaged, or is none of ours.
+ * that every row's cost is its usage at its prices, and that the sums of days and hours are those
+ * of their rows. Throws `UnusableDatabase` for a file that is damaged, or is none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
  * what it speaks of, when that is not the file itself.
@@ -65,6 +66,8 @@ function look(database: Database, path: string): Verdict {
     ...strayRows(database),
     ...wrongCosts(database),
     ...wrongSumsOfDays(database),
+    ...wrongSumsOfCharts(database),
+    ...wrongCounts(database),
   ]
   const totals = database
     .prepare(
@@ -189,6 +192,20 @@ function wrongSumsOfDays(database: Database): string[] {
     return (
       `day ${dayText(row['day'] as number)}: where they differ, its sums are ${say('')}, ` +
       `and those of its ledger rows ${say('rows_')}`
+    )
+  })
+}
+
+function wrongSumsOfCharts(database: Database): string[] {
+  return wrongRollups(database).map((row) => {
+    const say = (of: string) =>
+      `${row[`${of}calls`]} calls (${row[`${of}failed_calls`]} failed), ` +
+      `${row[`${of}prompt_tokens`]} and ${row[`${of}completion_tokens`]} tokens, ` +
+      `${dollarsText(row[`${of}charge`] as Nanos)} dollars charged, ` +
+      `${dollarsText(row[`${of}cost`] as Nanos)} cost`
+    return (
+      `day ${dayText(row['day'] as number)}: where they differ, its sums ${row.called} are ` +
+      `${say('')}, and those of its ledger rows ${say('rows_')}`
     )
   })
 }

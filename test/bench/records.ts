@@ -87,6 +87,7 @@ function write(database: Database, from: number, { rows, of }: { rows: number; o
     for (const row of booked.slice(n, n + BATCH)) {
       ledger.book({ row, after: { periodStart: 0, told: [] }, key: null })
     }
+    ledger.pending.write()
     commit!.run()
   }
   return ((performance.now() - startedAt) / rows) * 1_000
@@ -97,7 +98,7 @@ function without(database: Database, what: 'indices' | 'indices and sums'): Data
   for (const name of ['time', 'outcome']) database.exec(`DROP INDEX ledger_by_${name}`)
   if (what === 'indices') return database
   const nothing = { run: () => {}, get: () => null, all: () => [] }
-  const isSum = (sql: string) => /INSERT INTO daily/.test(sql)
+  const isSum = (sql: string) => /INSERT INTO (daily|hours|\w+_days)\b/.test(sql)
   return { ...database, prepare: (sql) => (isSum(sql) ? nothing : database.prepare(sql)) }
 }
 

@@ -25,7 +25,9 @@ test(`${REQUESTS} requests, good and bad, are each answered as documented, never
   await using receiver = await startReceiver()
   const env = { WEBHOOK_URL: receiver.url }
   await using server = await startServer({ config: configOf(upstream, anthropic), env })
-  const routes = routesOf((await server.ask('/docs/json')).json)
+  // An answer of `/spend/live` does not end.
+  const documented = routesOf((await server.ask('/docs/json')).json)
+  const routes = documented.filter(({ path }) => path !== '/spend/live')
   const figures = new Figures(routes)
   const learnt = new Learnt()
 

@@ -4,6 +4,9 @@ import type { DeploymentConfig } from '../../src/config/config.ts'
 import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { authenticator } from '../../src/http/auth.ts'
+import { Live } from '../../src/http/live.ts'
+import { nothing } from '../../src/http/measures.ts'
+import type { Now } from '../../src/http/now.ts'
 import { operation } from '../../src/http/operation.ts'
 import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
@@ -48,6 +51,10 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     mayCall: () => true,
     keys: NO_KEYS,
     reports: NO_REPORTS,
+    series: NO_SERIES,
+    present: () => PRESENT,
+    live: closedLive(),
+    mayTakeTime: () => {},
     heldWithKey: () => ZERO,
     now: () => NOW,
     version: '0.1.0',
@@ -122,6 +129,33 @@ const NO_REPORTS: ServerParts['reports'] = {
   async *slices() {},
   days: () => [],
   async *daySums() {},
+}
+
+const NO_SERIES: ServerParts['series'] = {
+  async *ofModels() {},
+  async *ofKey() {},
+  async *ofCustomer() {},
+  topCustomers: async () => [],
+  async *hoursOfTabs() {},
+}
+
+/** Its streams end after the first event. */
+function closedLive(): Live {
+  const live = new Live({ look: () => ({ data: '{}', same: '' }), version: () => '' })
+  live.close()
+  return live
+}
+
+const PRESENT: Now = {
+  at: NOW,
+  today: nothing(),
+  month: nothing(),
+  held: 0,
+  callsInFlight: 0,
+  customers: 0,
+  customersBlocked: 0,
+  eventsPending: 0,
+  eventsDead: 0,
 }
 
 /** A metered path in small: its body is not parsed, and it looks after its key itself. */

@@ -17,6 +17,7 @@ export async function withCalls() {
     customers: store,
     keys: store.keys,
     reports: store.reports,
+    series: store.series,
     deployments: [deployment({ id: 'demo#1', modelName: 'demo', provider: 'demo' })],
     now: () => MIDNIGHT + DAY_MS,
   })

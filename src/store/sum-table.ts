@@ -1,0 +1,83 @@
+import type { LedgerRow } from '../ledger/settlement.ts'
+import type { Database, SqlValue } from '../runtime/sqlite.ts'
+
+/** A table of sums of ledger rows: what its rows are told apart by, and what is summed. */
+export type SumTable = {
+  readonly table: string
+  readonly group: readonly string[]
+  readonly sums: readonly string[]
+  /** The values of `group` for a row of the ledger; null: it is in no sum of this table. */
+  groupOf(row: LedgerRow): readonly SqlValue[] | null
+  /** The values of `sums`. */
+  partsOf(row: LedgerRow): readonly number[]
+}
+
+/**
+ * Makes the function that adds ledger rows to their sums: those of one group are added up here, and
+ * its row in the table is written once, however many they are.
+ */
+export function sumWriter(
+  database: Database,
+  { table, group, sums, groupOf, partsOf }: SumTable,
+): (rows: readonly LedgerRow[]) => void {
+  const columns = [...group, ...sums]
+  const add = database.prepare(`
+    INSERT INTO ${table} (${columns.join(', ')})
+    VALUES (${columns.map((_, index) => `?${index + 1}`).join(', ')})
+    ON CONFLICT DO UPDATE SET ${sums.map((name) => `${name} = ${name} + excluded.${name}`).join()}`)
+
+  return (rows) => {
+    const groups = new Map<string, { readonly names: readonly SqlValue[]; parts: number[] }>()
+    for (const row of rows) {
+      const names = groupOf(row)
+      if (names === null) continue
+      const parts = partsOf(row)
+      const key = keyOf(names)
+      const known = groups.get(key)
+      if (known === undefined) groups.set(key, { names, parts: [...parts] })
+      else for (const [at, part] of parts.entries()) known.parts[at]! += part
+    }
+    for (const { names, parts } of groups.values()) add.run(...names, ...parts)
+  }
+}
+
+/** With the length of each text, because no character could stand between what clients write. */
+function keyOf(names: readonly SqlValue[]): string {
+  let key = ''
+  for (const name of names) key += typeof name === 'string' ? `${name.length}:${name}` : `${name},`
+  return key
+}
+
+/**
+ * Rows that a transaction has added to the ledger and not yet to the sums. It is written with the
+ * last of the transaction, so that rows of one customer, model or hour cost one write together.
+ */
+export class PendingSums {
+  readonly #writers: readonly ((rows: readonly LedgerRow[]) => void)[]
+  #rows: LedgerRow[] = []
+
+  constructor(writers: readonly ((rows: readonly LedgerRow[]) => void)[]) {
+    this.#writers = writers
+  }
+
+  add(row: LedgerRow) {
+    this.#rows.push(row)
+  }
+
+  /** How many there are: what a write that is undone goes back to. */
+  get length(): number {
+    return this.#rows.length
+  }
+
+  /** Forgets all but the first so many: the writes of the others are undone. */
+  cutTo(length: number) {
+    this.#rows.length = length
+  }
+
+  /** To be called at the end of the transaction that added them. */
+  write() {
+    const rows = this.#rows
+    this.#rows = []
+    if (rows.length > 0) for (const write of this.#writers) write(rows)
+  }
+}
