@@ -60,8 +60,8 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
 
 /**
  * All routes as one app. A request without a key that opens the route is told so and nothing else,
- * whether its path exists or not; the health paths, the docs and the console's page are open. Throws when the config
- * would forward what Tollgate serves itself.
+ * whether its path exists or not; the health paths, the docs and the console's page are open.
+ * Throws when the config would forward what Tollgate serves itself.
  */
 export function server(parts: ServerParts): AnyElysia {
   const callPaths = parts.calls.routes.map((route) => route.path)

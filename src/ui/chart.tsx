@@ -89,7 +89,7 @@ const zone = (step: Series['step']) => (step === 'day' ? ' (UTC)' : '')
 function SeriesTable({ of, label }: { readonly of: Series; readonly label: string }) {
   const points = of.series[0]?.points ?? []
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard.
     <section class="table scrolls" tabIndex={0} aria-label={label}>
       <table aria-label={label}>
         <thead>
@@ -166,7 +166,7 @@ function plotIn(
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] },
       },
       axes: [
-        axis,
+        { ...axis, grid: { show: false } },
         { ...axis, size: 64, values: (_, values) => values.map((value) => money(value)) },
       ],
       series: [{}, ...drawn.reverse()],

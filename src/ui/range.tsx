@@ -25,7 +25,7 @@ const DEFAULT = '30d'
 const dayText = (at: number) => new Date(at).toISOString().slice(0, 10)
 const DATE = /^\d{4}-\d\d-\d\d$/
 
-/** What an address says: `range`, or `from` and `to`; and `step`. What it says wrongly is ignored. */
+/** What an address says: `range`, or `from` and `to`; and `step`. What is no time is ignored. */
 export function readRange(query: Readonly<Record<string, string>>, now = Date.now()): Range {
   const { from, to } = query
   if (from !== undefined && to !== undefined && DATE.test(from) && DATE.test(to) && from <= to) {

@@ -54,6 +54,17 @@ describe.each(ways)('%s', (_, command) => {
     expect(await customer('alice')).toMatchObject({ spend: cost, held: 0, blocked: false })
   })
 
+  test('has the console in it, with all that its page names', async () => {
+    const { server } = await started()
+    const page = await (await fetch(`${server.url}/ui/customers/alice`)).text()
+    const named = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map((found) => found[1]!)
+    expect(named).toHaveLength(2)
+    for (const path of named) {
+      const asset = await (await fetch(`${server.url}${path}`)).text()
+      expect(asset.length, path).toBeGreaterThan(5_000)
+    }
+  })
+
   test('passes a stream on byte for byte, an emoji cut in the middle too', async () => {
     const { stream, customer, upstream } = await started()
     upstream.next({ text: 'Grüezi 👩‍🚀 ok', deltas: 4, writes: { bytes: 5 } })
