@@ -16,6 +16,8 @@ import {
 } from './customer-json.ts'
 import {
   answerList,
+  bothPlaces,
+  type CustomerPlace,
   type CustomerQuery,
   ListQuery,
   pageHeaders,
@@ -40,10 +42,14 @@ export type NewCustomer = {
 /** What these routes need of the store. */
 export type CustomerStore = {
   findCustomer(id: string): BudgetedCustomer | null
-  listCustomers(query: CustomerQuery): {
+  listCustomers(query: CustomerQuery): Promise<{
     readonly customers: readonly BudgetedCustomer[]
-    readonly total: number
-  }
+    /** Null: this is the last page. */
+    readonly next: CustomerPlace | null
+    /** Null: more than are counted, `totalAtLeast` if that is known. */
+    readonly total: number | null
+    readonly totalAtLeast: number | null
+  }>
   /** Throws `conflict` when it exists, `not_found` for the budget. */
   createCustomer(customer: NewCustomer): Promise<BudgetedCustomer>
   /** Throws `not_found`, for the customer or for the budget. */
@@ -231,10 +237,9 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
     )
     .get(
       '/list',
-      ({ query, set, request }) => {
-        const asked = readListQuery(query)
-        const { customers: found, total } = customers.listCustomers(asked)
-        Object.assign(set.headers, pageHeaders(pathOf(request.url), query, { ...asked, total }))
+      async ({ query, set, request }) => {
+        const { customers: found, ...page } = await customers.listCustomers(readListQuery(query))
+        Object.assign(set.headers, pageHeaders(pathOf(request.url), query, page))
         return found.map(json)
       },
       {
@@ -243,8 +248,14 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
         detail: operation({
           tag,
           summary: 'List customers',
-          description: 'One page of them; `x-total-count` says how many there are in all.',
+          description:
+            'One page of them; `x-total-count` says how many there are in all. Any order is that ' +
+            'of an index. Where a budget or `blocked` leaves more than a thousand, or a search ' +
+            'finds more, customers are looked at in that order until the page is full. `spend` ' +
+            'sorts by the sum that was written last: a customer whose period has ended stands ' +
+            'where it was until its next call.',
           answer: answerList,
+          refusals: [bothPlaces()],
         }),
       },
     )

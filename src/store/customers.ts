@@ -5,13 +5,15 @@ import type { Nanos } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import type { BudgetTable } from './budgets.ts'
+import { customerCounts } from './customer-counts.ts'
+import { customerList, type ListedRows, type ListQuery } from './customer-list.ts'
 import type { LedgerTable } from './ledger.ts'
 
 /** Customers in the database. What writes is called inside a transaction of the flush loop. */
 export type CustomerTable = {
   /** The customer with its budget, its sums being those of the period that holds `now`. */
   find(id: string, now: number): BudgetedCustomer | null
-  list(query: ListQuery, now: number): { customers: BudgetedCustomer[]; total: number }
+  list(query: ListQuery, now: number): Promise<CustomerPage>
   /** A tab number that was never given out before. */
   nextTab(): number
   insert(customer: Customer): void
@@ -19,27 +21,10 @@ export type CustomerTable = {
   remove(tab: number, now: number): void
 }
 
-export type ListQuery = {
-  /** From 1. */
-  readonly page: number
-  readonly pageSize: number
-  /** A part of the id or of the alias. */
-  readonly search: string | null
-  readonly sort: keyof typeof SORTS
-  readonly descending: boolean
-  readonly budgetId: string | null
-  readonly blocked: boolean | null
+/** A page of a list of customers (`ListedRows`). */
+export type CustomerPage = Omit<ListedRows, 'rows'> & {
+  readonly customers: readonly BudgetedCustomer[]
 }
-
-/** What a list can be sorted by, and the column of each. */
-const SORTS = {
-  user_id: 'id',
-  alias: 'alias',
-  spend: 'spent',
-  total_spend: 'total_spent',
-  created_at: 'created_at',
-  updated_at: 'updated_at',
-} as const
 
 export type PeriodOf = (budget: Budget | null, now: number) => Period
 
@@ -61,6 +46,7 @@ export function customerTable(
       budget_id = ?6, metadata = ?7, updated_at = ?8 WHERE tab = ?1`)
   const remove = database.prepare('UPDATE customers SET deleted_at = ?2 WHERE tab = ?1')
   const lastTab = database.prepare('SELECT coalesce(max(tab), 0) AS tab FROM customers')
+  const list = customerList(database, customerCounts(database))
   let tabs = Number(lastTab.get()?.['tab'])
 
   /** A row as it is now: a sum cached in an earlier period is summed anew for this one. */
@@ -78,19 +64,9 @@ export function customerTable(
       const row = find.get(id)
       return row === null ? null : current(row, now)
     },
-    list(query, now) {
-      const { where, values } = conditions(query)
-      const order = `${SORTS[query.sort]} ${query.descending ? 'DESC' : 'ASC'}, tab`
-      const counted = database.prepare(`SELECT count(*) AS n FROM customers WHERE ${where}`)
-      const page = database.prepare(
-        `SELECT * FROM customers WHERE ${where} ORDER BY ${order}
-         LIMIT ?${values.length + 1} OFFSET ?${values.length + 2}`,
-      )
-      const offset = (query.page - 1) * query.pageSize
-      return {
-        total: Number(counted.get(...values)?.['n']),
-        customers: page.all(...values, query.pageSize, offset).map((row) => current(row, now)),
-      }
+    async list(query, now) {
+      const { rows, ...page } = await list(query)
+      return { ...page, customers: rows.map((row) => current(row, now)) }
     },
     nextTab: () => ++tabs,
     insert: (customer) =>
@@ -124,22 +100,6 @@ export function customersNotFound(ids: readonly string[], param: string): Refusa
       ? `End User Id=${ids[0]} does not exist in db`
       : `End User Id(s)=${ids.join(', ')} do not exist in db`
   return new Refusal('not_found', message, { param })
-}
-
-function conditions(query: ListQuery): { where: string; values: SqlValue[] } {
-  const clauses = ['deleted_at IS NULL']
-  const values: SqlValue[] = []
-  const and = (value: SqlValue, clause: (place: string) => string) => {
-    values.push(value)
-    clauses.push(clause(`?${values.length}`))
-  }
-  if (query.budgetId !== null) and(query.budgetId, (id) => `budget_id = ${id}`)
-  if (query.blocked !== null) and(query.blocked ? 1 : 0, (flag) => `blocked = ${flag}`)
-  if (query.search !== null) {
-    const pattern = `%${query.search.replace(/[\\%_]/g, '\\$&')}%`
-    and(pattern, (text) => `(id LIKE ${text} ESCAPE '\\' OR alias LIKE ${text} ESCAPE '\\')`)
-  }
-  return { where: clauses.join(' AND '), values }
 }
 
 const profileRow = (profile: Profile): SqlValue[] => [

@@ -16,7 +16,8 @@ import {
   type NewCustomer,
 } from './customer-changes.ts'
 import { type CustomerCounts, customerCounts } from './customer-counts.ts'
-import { type CustomerTable, customerTable, type ListQuery } from './customers.ts'
+import type { ListQuery } from './customer-list.ts'
+import { type CustomerPage, type CustomerTable, customerTable } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
 import { Flush } from './flush.ts'
@@ -214,7 +215,7 @@ export class Store {
     }
   }
 
-  listCustomers(query: ListQuery): { customers: readonly BudgetedCustomer[]; total: number } {
+  listCustomers(query: ListQuery): Promise<CustomerPage> {
     return this.#customers.list(query, this.#options.now())
   }
 

@@ -75,16 +75,22 @@ export function fakeStore(): FakeStore {
       const customer = customers.get(id)
       return customer === undefined ? null : withBudget(customer)
     },
-    listCustomers(query) {
+    async listCustomers(query) {
       const found = [...customers.values()]
         .filter(({ id, alias }) => `${id} ${alias ?? ''}`.includes(query.search ?? ''))
         .filter(({ blocked }) => query.blocked === null || blocked === query.blocked)
         .filter(({ budgetId }) => query.budgetId === null || budgetId === query.budgetId)
         .sort((a, b) => (a.id < b.id ? -1 : 1) * (query.descending ? -1 : 1))
-      const from = (query.page - 1) * query.pageSize
+      const behind = found.findIndex(({ tab }) => tab === query.after?.tab) + 1
+      const from = query.after === null ? (query.page - 1) * query.pageSize : behind
+      const page = found.slice(from, from + query.pageSize)
+      const isLast = from + query.pageSize >= found.length
+      const { tab, createdAt: value } = page.at(-1) ?? { tab: 0, createdAt: 0 }
       return {
-        customers: found.slice(from, from + query.pageSize).map(withBudget),
+        customers: page.map(withBudget),
+        next: isLast ? null : { value, tab },
         total: found.length,
+        totalAtLeast: null,
       }
     },
     createCustomer: (customer) =>
