@@ -49,6 +49,7 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'POST /global/spend/end_users',
     'GET /budget/list',
     'GET /budget/settings',
+    'GET /budget/reset',
     'POST /budget/info',
     'GET /key/info',
     'GET /key/list',

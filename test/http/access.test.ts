@@ -59,6 +59,7 @@ const OPEN: Record<KeyRole, string[]> = {
     'POST /global/spend/end_users',
     'GET /budget/list',
     'GET /budget/settings',
+    'GET /budget/reset',
     'POST /budget/info',
     'GET /key/info',
     'GET /key/list',
