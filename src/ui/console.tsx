@@ -1,5 +1,9 @@
 import { render } from 'preact'
 import { ErrorBoundary, LocationProvider, Route, Router } from 'preact-iso'
+import { Budget } from './pages/budget.tsx'
+import { Budgets } from './pages/budgets.tsx'
+import { Customer } from './pages/customer.tsx'
+import { Customers } from './pages/customers.tsx'
 import { Overview } from './pages/overview.tsx'
 import { Empty, PageHead } from './parts.tsx'
 import { SignedIn } from './session.tsx'
@@ -23,6 +27,10 @@ const Console = () => (
         <ErrorBoundary>
           <Router>
             <Route path="/ui" component={Overview} />
+            <Route path="/ui/customers" component={Customers} />
+            <Route path="/ui/customers/:id" component={Customer} />
+            <Route path="/ui/budgets" component={Budgets} />
+            <Route path="/ui/budgets/:id" component={Budget} />
             <Route default component={NotFound} />
           </Router>
         </ErrorBoundary>

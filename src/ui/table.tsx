@@ -163,18 +163,21 @@ function Head<Row>({
 
 /** The way to other pages of a list that goes by cursors. */
 export const Pager = ({
+  label = 'Pages',
   page,
   hasNext,
   onPage,
   children,
 }: {
+  /** For screen readers, where there are several on a page. */
+  readonly label?: string
   /** From 1. */
   readonly page: number
   readonly hasNext: boolean
   readonly onPage: (page: number) => void
   readonly children?: ComponentChildren
 }) => (
-  <nav class="pager" aria-label="Pages">
+  <nav class="pager" aria-label={label}>
     <span class="muted" aria-live="polite">
       {children}
     </span>

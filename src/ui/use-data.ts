@@ -71,7 +71,6 @@ function useAnswer<Answer>(
         signal.aborted || setState(({ data }) => ({ ...(data && { data }), error, of: asked })),
     )
     return abort
-    // biome-ignore lint/correctness/useExhaustiveDependencies: `asked` says all that `load` does.
   }, [asked, round])
   return {
     data: state.data,

@@ -83,7 +83,6 @@ export function ModelBudgets({
     <fieldset>
       <legend>Per model</legend>
       {rows.map((row, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a row has no name until its model is chosen.
         <div key={at} class="model-row">
           <label>
             <span class="hint">Model</span>
