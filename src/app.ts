@@ -228,6 +228,7 @@ function routesTo(
     budgets: store,
     reports: store.reports,
     series: store.series,
+    nearLimits: store.nearLimits,
     ...present,
     mayTakeTime,
     deliveries: store.deliveries,

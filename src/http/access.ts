@@ -6,10 +6,9 @@ import type { Caller } from './auth.ts'
 /** A request as far as it decides who may make it. */
 type Asked = { readonly method: string; readonly path: string }
 
-const customerReports = ['info', 'list', 'periods', 'daily/activity'].flatMap((name) => [
-  `GET /customer/${name}`,
-  `GET /end_user/${name}`,
-])
+const customerReports = ['info', 'list', 'near_limit', 'periods', 'daily/activity'].flatMap(
+  (name) => [`GET /customer/${name}`, `GET /end_user/${name}`],
+)
 
 const MODELS = ['GET /models', 'GET /v1/models']
 
@@ -51,6 +50,7 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'GET /budget/settings',
     'GET /budget/reset',
     'POST /budget/info',
+    'POST /budget/preview',
     'GET /key/info',
     'GET /key/list',
     'GET /metrics',

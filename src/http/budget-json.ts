@@ -145,6 +145,12 @@ export const BudgetSchema = Type.Object(
     }),
     updated_by: Type.String(who),
     ...OWN_LIMITS,
+    customers: Type.Optional(
+      Type.Integer({
+        description: 'Customers on it. In `/budget/list` and `/budget/info` only.',
+        examples: [250],
+      }),
+    ),
   },
   { additionalProperties: false, description: 'A reusable limit: a pricing tier.' },
 )

@@ -18,6 +18,8 @@ export type BudgetStore = {
   findBudgets(ids: readonly string[]): readonly Budget[]
   /** Shared ones only: not those that a single customer has for itself. */
   listBudgets(): readonly Budget[]
+  /** How many are on a budget. */
+  countCustomers(of: { readonly budgetId: string; readonly blocked: null }): number
   /** Throws `conflict`. */
   createBudget(budget: {
     readonly id: string
@@ -119,6 +121,10 @@ const inUse = new Refusal(
 export function budgetRoutes(parts: BudgetParts) {
   const { budgets } = parts
   const json = (budget: Budget) => budgetJson(budget, parts.resetsAt(budget))
+  const withCustomers = (budget: Budget) => ({
+    ...json(budget),
+    customers: budgets.countCustomers({ budgetId: budget.id, blocked: null }),
+  })
 
   return new Elysia({ prefix: '/budget', normalize: false })
     .post(
@@ -164,7 +170,7 @@ export function budgetRoutes(parts: BudgetParts) {
       '/info',
       ({ body }) => {
         if (body.budgets.length === 0) throw noIds()
-        return budgets.findBudgets([...new Set(body.budgets)]).map(json)
+        return budgets.findBudgets([...new Set(body.budgets)]).map(withCustomers)
       },
       {
         parse: JSON_BODY,
@@ -178,7 +184,7 @@ export function budgetRoutes(parts: BudgetParts) {
         }),
       },
     )
-    .get('/list', () => budgets.listBudgets().map(json), {
+    .get('/list', () => budgets.listBudgets().map(withCustomers), {
       detail: operation({
         tag,
         summary: 'List the budgets',

@@ -20,6 +20,7 @@ import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
+import { type NearLimitParts, nearLimitRoutes, previewRoutes } from './near-limit.ts'
 import { type NowParts, nowRoutes } from './now.ts'
 import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
@@ -38,6 +39,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<ActivityParts, 'providerOf'> &
   GlobalSpendParts &
   SeriesParts &
+  NearLimitParts &
   NowParts &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
@@ -105,6 +107,8 @@ export function server(parts: ServerParts): AnyElysia {
     .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))
     .use(customerRoutes(withModels, '/end_user'))
+    .use(nearLimitRoutes(parts, '/customer'))
+    .use(nearLimitRoutes(parts, '/end_user'))
     .use(periodRoutes(parts, '/customer'))
     .use(periodRoutes(parts, '/end_user'))
     .use(activityRoutes(withProviders, '/customer'))
@@ -115,6 +119,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(nowRoutes(parts))
     .use(budgetRoutes(withModels))
     .use(budgetResetRoutes(parts))
+    .use(previewRoutes(parts))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))
     .use(webhookRoutes(parts))

@@ -72,6 +72,8 @@ export function customerChanges(parts: {
     const told = start === customer.periodStart ? customer.told : []
     const spent = ledger.tabs.spentSince(customer.tab, start)
     const current = { ...customer, spent, periodStart: start, told }
+    // Lists and limits look for the sum that is written: on another budget it is of another period.
+    customers.replaceSums(current)
     return { customer: correct(current, { spent: change.spent, now }), budget }
   }
 

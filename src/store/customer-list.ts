@@ -29,21 +29,32 @@ export type ListedRows = {
   readonly totalAtLeast: number | null
 }
 
-/** What a list can be sorted by: the column of each, and the index in its order. */
+/**
+ * What a list can be sorted by: the column of each, and the index in its order, of all customers
+ * and of those on a budget. There is none for the latter where each charge would have to change it.
+ */
 export const SORTS = {
-  user_id: { by: 'id', index: 'customers_by_id' },
-  alias: { by: 'sort_alias', index: 'customers_by_alias' },
-  spend: { by: 'spent', index: 'customers_by_spent' },
-  total_spend: { by: 'total_spent', index: 'customers_by_total' },
-  created_at: { by: 'created_at', index: 'customers_by_created' },
-  updated_at: { by: 'updated_at', index: 'customers_by_updated' },
+  user_id: { by: 'id', index: 'customers_by_id', onBudget: 'customers_by_budget_id' },
+  alias: { by: 'sort_alias', index: 'customers_by_alias', onBudget: 'customers_by_budget_alias' },
+  spend: { by: 'spent', index: 'customers_by_spent', onBudget: 'customers_by_budget' },
+  total_spend: { by: 'total_spent', index: 'customers_by_total', onBudget: null },
+  created_at: {
+    by: 'created_at',
+    index: 'customers_by_created',
+    onBudget: 'customers_by_budget_created',
+  },
+  updated_at: {
+    by: 'updated_at',
+    index: 'customers_by_updated',
+    onBudget: 'customers_by_budget_updated',
+  },
 } as const
 
 /**
  * So many customers are fetched and sorted, where what is asked for is that rare. Where it is more
  * common, all are looked at in their order, so many at a time, until the page is full.
  */
-export const GATHERED_MAX = 1_000
+export const GATHERED_MAX = 3_000
 const LOOKED_AT_ONCE = 1_000
 
 /** The tokenizer's: what is shorter is in no index. */
@@ -51,14 +62,20 @@ const TRIGRAM = 3
 
 const LIVE = 'deleted_at IS NULL'
 
+const THERE: ReadonlySet<string> = new Set(['customers_by_id', 'customers_by_created'])
+
 /** The migration that makes the indices. A part of a name is found by its runs of three letters. */
 export const CREATE_CUSTOMER_LIST = `
   -- Places are compared with it, and with a null nothing can be.
   ALTER TABLE customers ADD COLUMN
     sort_alias TEXT GENERATED ALWAYS AS (coalesce(alias, '')) VIRTUAL;
+  DROP INDEX customers_by_budget;
   ${Object.values(SORTS)
-    .filter(({ index }) => !['customers_by_id', 'customers_by_created'].includes(index))
-    .map(({ by, index }) => `CREATE INDEX ${index} ON customers (${by}) WHERE ${LIVE};`)
+    .flatMap(({ by, index, onBudget }) => [
+      ...(THERE.has(index) ? [] : [[index, by]]),
+      ...(onBudget === null ? [] : [[onBudget, `budget_id, ${by}`]]),
+    ])
+    .map(([name, columns]) => `CREATE INDEX ${name} ON customers (${columns}) WHERE ${LIVE};`)
     .join('\n')}
   CREATE INDEX customers_blocked ON customers (blocked) WHERE blocked = 1 AND ${LIVE};
   CREATE VIRTUAL TABLE customer_names USING fts5(
@@ -72,13 +89,21 @@ export const CREATE_CUSTOMER_LIST = `
       VALUES ('delete', old.tab, old.id, old.alias);
     INSERT INTO customer_names (rowid, id, alias) VALUES (new.tab, new.id, new.alias); END;`
 
-/** Customers in an order, a slice from a place on; `?1` and `?2` are the place. */
-export function sliceOfCustomers(sort: ListQuery['sort'], descending: boolean): string {
-  const { by, index } = SORTS[sort]
+/**
+ * Customers in an order, a slice from a place on; `?1` and `?2` are the place, and `?5` the
+ * budget where there is an index of it, else null.
+ */
+export function sliceOfCustomers(
+  { sort, descending }: Pick<ListQuery, 'sort' | 'descending'>,
+  isOnBudget: boolean,
+): string {
+  const { by, index, onBudget } = SORTS[sort]
   const [than, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC']
+  const [from, budget] =
+    isOnBudget && onBudget !== null ? [onBudget, 'budget_id = ?5'] : [index, '?5 IS NULL']
   return `
-    SELECT *, ${by} AS sorted_by FROM customers INDEXED BY ${index}
-    WHERE ${LIVE} AND (${by}, tab) ${than} (?1, ?2)
+    SELECT *, ${by} AS sorted_by FROM customers INDEXED BY ${from}
+    WHERE ${LIVE} AND (${by}, tab) ${than} (?1, ?2) AND ${budget}
     ORDER BY ${by} ${direction}, tab ${direction} LIMIT ?3 OFFSET ?4`
 }
 
@@ -114,15 +139,16 @@ export function customerList(
 
   /** Looks at all customers in their order, until it has one more than the page. */
   const walked = async (query: ListQuery, skip: number): Promise<SqlRow[]> => {
-    const { sort, descending, pageSize } = query
-    const slice = database.prepare(sliceOfCustomers(sort, descending))
-    const isPlain = query.search === null && query.budgetId === null && query.blocked === null
+    const { sort, budgetId, pageSize } = query
+    const slice = database.prepare(sliceOfCustomers(query, budgetId !== null))
+    const sought = SORTS[sort].onBudget === null ? null : budgetId
+    const isPlain = query.search === null && budgetId === sought && query.blocked === null
     let place: SqlValue[] = query.after === null ? beginning(query) : placeOf(query.after)
     const rows: SqlRow[] = []
     const wanted = isPlain ? pageSize + 1 : pageSize + 1 + skip
     for (;;) {
       const length = isPlain ? wanted : LOOKED_AT_ONCE
-      const found = slice.all(...place, length, isPlain ? skip : 0)
+      const found = slice.all(...place, length, isPlain ? skip : 0, sought)
       rows.push(...found.filter(fits(query)))
       if (isPlain || rows.length >= wanted || found.length < length) break
       const { sorted_by: value, tab } = found.at(-1)!

@@ -5,21 +5,33 @@ import type { Nanos } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import type { BudgetTable } from './budgets.ts'
-import { customerCounts } from './customer-counts.ts'
-import { customerList, type ListedRows, type ListQuery } from './customer-list.ts'
+import { CREATE_COUNTS, customerCounts } from './customer-counts.ts'
+import {
+  CREATE_CUSTOMER_LIST,
+  customerList,
+  type ListedRows,
+  type ListQuery,
+} from './customer-list.ts'
 import type { LedgerTable } from './ledger.ts'
+import { CREATE_NEAR_LIMITS, type NearLimits, nearLimits } from './near-limits.ts'
 
 /** Customers in the database. What writes is called inside a transaction of the flush loop. */
 export type CustomerTable = {
   /** The customer with its budget, its sums being those of the period that holds `now`. */
   find(id: string, now: number): BudgetedCustomer | null
   list(query: ListQuery, now: number): Promise<CustomerPage>
+  readonly near: NearLimits
   /** A tab number that was never given out before. */
   nextTab(): number
   insert(customer: Customer): void
   replaceProfile(customer: Customer): void
+  /** Its sums of the current period, where that is another than the one they were of. */
+  replaceSums(customer: Customer): void
   remove(tab: number, now: number): void
 }
+
+/** The migration that makes what lists, counts and limits are found by. */
+export const CREATE_WAYS_TO_CUSTOMERS = CREATE_COUNTS + CREATE_CUSTOMER_LIST + CREATE_NEAR_LIMITS
 
 /** A page of a list of customers (`ListedRows`). */
 export type CustomerPage = Omit<ListedRows, 'rows'> & {
@@ -44,6 +56,9 @@ export function customerTable(
   const replaceProfile = database.prepare(`
     UPDATE customers SET alias = ?2, blocked = ?3, allowed_model_region = ?4, default_model = ?5,
       budget_id = ?6, metadata = ?7, updated_at = ?8 WHERE tab = ?1`)
+  const replaceSums = database.prepare(
+    'UPDATE customers SET spent = ?2, period_start = ?3, told = ?4 WHERE tab = ?1',
+  )
   const remove = database.prepare('UPDATE customers SET deleted_at = ?2 WHERE tab = ?1')
   const lastTab = database.prepare('SELECT coalesce(max(tab), 0) AS tab FROM customers')
   const list = customerList(database, customerCounts(database))
@@ -68,6 +83,7 @@ export function customerTable(
       const { rows, ...page } = await list(query)
       return { ...page, customers: rows.map((row) => current(row, now)) }
     },
+    near: nearLimits(database, current),
     nextTab: () => ++tabs,
     insert: (customer) =>
       insert.run(
@@ -82,6 +98,8 @@ export function customerTable(
       ),
     replaceProfile: (customer) =>
       replaceProfile.run(customer.tab, ...profileRow(customer), customer.updatedAt),
+    replaceSums: ({ tab, spent, periodStart, told }) =>
+      replaceSums.run(tab, spent, periodStart, JSON.stringify(told)),
     remove: (tab, now) => remove.run(tab, now),
   }
 }

@@ -1,6 +1,5 @@
 import type { Database } from '../runtime/sqlite.ts'
-import { CREATE_COUNTS } from './customer-counts.ts'
-import { CREATE_CUSTOMER_LIST } from './customer-list.ts'
+import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { addKinds, createDaily } from './daily.ts'
 import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
@@ -261,8 +260,7 @@ const MIGRATIONS: readonly Migration[] = [
   },
   { name: 'who is signed in to the console', sql: SESSIONS },
   { name: 'sums for charts', sql: createRollups },
-  { name: 'how many customers there are', sql: CREATE_COUNTS },
-  { name: 'ways to customers, in any order and by a part of a name', sql: CREATE_CUSTOMER_LIST },
+  { name: 'ways to customers, and their number', sql: CREATE_WAYS_TO_CUSTOMERS },
 ]
 
 /** How many migrations this version knows. */

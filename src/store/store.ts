@@ -24,6 +24,7 @@ import { Flush } from './flush.ts'
 import { type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
 import { type LedgerTable, ledgerTable } from './ledger.ts'
+import type { NearLimits } from './near-limits.ts'
 import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
@@ -50,8 +51,8 @@ export class Store {
   /** Who is signed in to the console. */
   readonly sessions: Sessions
   readonly series: Series
-  /** Of customers, as they are now. */
   readonly countCustomers: CustomerCounts['count']
+  readonly nearLimits: NearLimits
   readonly #database: Database
   readonly #flush: Flush
   readonly #options: StoreOptions
@@ -92,6 +93,7 @@ export class Store {
     this.sessions = sessionTable(database, this.#flush)
     this.series = series(database)
     this.countCustomers = customerCounts(database).count
+    this.nearLimits = this.#customers.near
     const stopWatching = watchWal(realPath)
     this.#release = () => {
       stopWatching()

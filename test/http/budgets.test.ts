@@ -110,7 +110,7 @@ describe('/budget/info', () => {
     const { post } = gatewayWith()
     await post('/budget/new', { budget_id: 'a' })
     const { json } = await post('/budget/info', { budgets: ['a', 'nope', 'a'] })
-    expect(json).toEqual([{ ...UNSET, budget_id: 'a' }])
+    expect(json).toEqual([{ ...UNSET, budget_id: 'a', customers: 0 }])
   })
 
   test('an empty list is a 400 in the words of LiteLLM', async () => {
@@ -127,7 +127,7 @@ test('/budget/list has the shared ones, and none that a customer has for itself'
   const { post, get } = gatewayWith()
   await post('/budget/new', { budget_id: 'pro' })
   await post('/customer/new', { user_id: 'alice', max_budget: 1 })
-  expect((await get('/budget/list')).json).toEqual([{ ...UNSET, budget_id: 'pro' }])
+  expect((await get('/budget/list')).json).toEqual([{ ...UNSET, budget_id: 'pro', customers: 0 }])
 })
 
 describe('/budget/delete', () => {

@@ -127,6 +127,8 @@ export function fakeStore(): FakeStore {
           return withBudget(customer)
         }),
       ),
+    countCustomers: ({ budgetId }) =>
+      [...customers.values()].filter((customer) => customer.budgetId === budgetId).length,
     findBudgets: (ids) => ids.flatMap((id) => budgets.get(id) ?? []),
     listBudgets: () => [...budgets.values()].filter((budget) => budget.shared),
     createBudget: ({ id, limits, createdBy }) =>

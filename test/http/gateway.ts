@@ -60,6 +60,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     version: '0.1.0',
     customers: store,
     budgets: store,
+    nearLimits: { async *above() {}, async *nearOwn() {} },
     deployments: [deployment({ modelName: 'demo', provider: 'demo', apiBase: null })],
     priceOf: () => null,
     cooledUntil: () => null,

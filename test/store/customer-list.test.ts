@@ -142,11 +142,16 @@ test('a page is sought in the index of its order, and none is sorted', async () 
   migrate(database)
   for (const sort of SORT_NAMES) {
     for (const descending of [false, true]) {
-      const sql = sliceOfCustomers(sort, descending)
-      const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
-      const steps = plan.map(({ detail }) => String(detail))
-      expect(steps, sql).toHaveLength(1)
-      expect(steps[0]).toStartWith(`SEARCH customers USING INDEX ${SORTS[sort].index} (`)
+      for (const isOnBudget of [false, true]) {
+        const { index, onBudget } = SORTS[sort]
+        const sql = sliceOfCustomers({ sort, descending }, isOnBudget)
+        const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+        const steps = plan.map(({ detail }) => String(detail))
+        expect(steps, sql).toHaveLength(1)
+        expect(steps[0]).toStartWith(
+          `SEARCH customers USING INDEX ${(isOnBudget ? onBudget : null) ?? index} (`,
+        )
+      }
     }
   }
   const [step] = database.prepare(`EXPLAIN QUERY PLAN ${MATCHING}`).all()
