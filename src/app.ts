@@ -23,6 +23,7 @@ import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
 import { callRoutes } from './http/calls.ts'
 import { passThroughRoutes } from './http/pass-through.ts'
+import { portalTokens } from './http/portal-token.ts'
 import { server } from './http/server.ts'
 import { sessionOf } from './http/session.ts'
 import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
@@ -182,12 +183,14 @@ function routesTo(
 ) {
   const { config, masterKey, door, watch, present } = about
   const { inFlight, deployments, checkpoints } = gateway
+  const tokens = portalTokens(masterKey)
   const authenticate = authenticator({
     masterKey,
     findKey: (hash) => accounts.findKey(hash, now())?.self ?? null,
     failedAuthLimit: config.failedAuthLimit,
     addressOf: (request) => door.addressOf(request),
     signedIn: (request) => sessionOf(request, { sessions, masterKey, now })?.keyHash ?? null,
+    isPortalToken: (secret) => tokens.read(secret) !== null,
     now,
   })
   const { sessions } = store
@@ -201,6 +204,9 @@ function routesTo(
     sessions,
     masterKey,
     consolePage: async () => (await import('./ui/files.ts')).CONSOLE,
+    portal: config.portal,
+    portalTokens: tokens,
+    portalPage: async () => (await import('./ui/files.ts')).PORTAL,
     authorize,
     retrieve: (asked) => retrieve(asked, gateway),
     isMasterKey: (secret) => secret === masterKey,
@@ -222,11 +228,12 @@ function routesTo(
     passThroughRoutes: passThroughRoutes({ ...config, ...passage, authenticate, customerHeaders }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
-    cooledUntil: (id) => gateway.router.cooledUntil(id, now()),
+    healthOf: (id) => gateway.router.health(id, now()),
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
     reports: store.reports,
+    tabUsage: store.reports.tabs,
     series: store.series,
     nearLimits: store.nearLimits,
     ...present,

@@ -3,6 +3,7 @@ import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price, ServicePrices } from '../metering/price.ts'
 import type { Observing } from './observing.ts'
+import type { Portal } from './portal.ts'
 
 /** How patient the gateway is with an upstream, and what it does where the two do not fit. */
 export type UpstreamRules = {
@@ -199,6 +200,8 @@ export type Config = {
   readonly webhooks: readonly WebhookConfig[]
   readonly budgets: BudgetRules
   readonly observing: Observing
+  /** The page of one customer. */
+  readonly portal: Portal
   readonly routing: RoutingRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number

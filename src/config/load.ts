@@ -5,6 +5,7 @@ import { demoDeployment, type Patience, readDeployments } from './deployments.ts
 import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { readObserving } from './observing.ts'
+import { readPortal } from './portal.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
 import { checkFallbacks, readRouting } from './routing.ts'
@@ -86,6 +87,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     ...readGeneral(reader, general),
     webhooks: readWebhooks(reader, { general, tollgate }),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
+    portal: readPortal(reader, tollgate),
     observing: readObserving(reader, flags, { tollgate, litellm }),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),

@@ -151,9 +151,11 @@ export const SECTIONS = {
       'log_calls',
       'metrics_by_customer',
       'traces_with_customer',
+      'portal',
     ]),
     unused: NONE,
   },
+  portal: { used: new Set(['name', 'accent', 'origins', 'url']), unused: NONE },
   webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
   pass_through: {
     used: new Set([

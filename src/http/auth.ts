@@ -18,6 +18,8 @@ export type AuthParts = {
   readonly failedAuthLimit: number
   /** The SHA-256 of the key that a request's cookie stands for, empty for the master key. */
   signedIn(request: Request): string | null
+  /** Whether it is the token of a customer's link: no key, but nobody's guess at one either. */
+  isPortalToken(secret: string): boolean
   /** Null: the runtime does not say. */
   addressOf(request: Request): string | null
   now(): number
@@ -54,6 +56,7 @@ export function authenticator(parts: AuthParts): Authenticate {
     // Found by its hash: how long that takes says nothing of the secret.
     const key = parts.findKey(digest.toString('hex'))
     if (key === null) {
+      if (parts.isPortalToken(secret)) throw portalTokenElsewhere()
       failed.add(parts.addressOf(request), parts.now())
       return refuse(request, unknownKey())
     }
@@ -64,10 +67,14 @@ export function authenticator(parts: AuthParts): Authenticate {
 
 const BEARER = /^bearer( +|$)/i
 
+/** What follows `Bearer`; null: nothing. */
+export const bearerOf = (headers: Headers): string | null =>
+  headers.get('authorization')?.replace(BEARER, '').trim() || null
+
 function presentedKey(headers: Headers): string | null {
-  const bearer = headers.get('authorization')?.replace(BEARER, '')
   // An empty one counts as none: some clients send the header whether or not they have a key.
-  const key = bearer?.trim() || headers.get('x-api-key')?.trim() || headers.get('api-key')?.trim()
+  const key =
+    bearerOf(headers) || headers.get('x-api-key')?.trim() || headers.get('api-key')?.trim()
   return key || null
 }
 
@@ -76,6 +83,12 @@ export const MISSING_KEY = () =>
     'unauthorized',
     'No API key was sent. Send one as "Authorization: Bearer KEY" or "x-api-key: KEY".',
     { headers: { 'www-authenticate': 'Bearer' } },
+  )
+
+const portalTokenElsewhere = () =>
+  new Refusal(
+    'unauthorized',
+    "This is the token of a customer's link: it opens the customer's own page and nothing else.",
   )
 
 function tooManyAttempts(waitMs: number): Refusal {

@@ -1,6 +1,6 @@
 import { dayOf } from '../ledger/day.ts'
 import { type Nanos, toDollars, ZERO } from '../ledger/money.ts'
-import type { DailyFilter, DailySum } from '../ledger/record.ts'
+import type { DailyFilter, DailySum, ModelSum } from '../ledger/record.ts'
 import { inputTokens, outputTokens, type Usage } from '../metering/usage.ts'
 import { tokensLike } from './record-json.ts'
 
@@ -36,7 +36,7 @@ export const emptyTotal = (): Total => ({
 })
 
 /** One sum, with what reports count of its tokens. */
-export const totalOf = ({ charge, calls, failedCalls, usage }: DailySum): Total => ({
+export const totalOf = ({ charge, calls, failedCalls, usage }: Omit<ModelSum, 'model'>): Total => ({
   charge,
   calls,
   failedCalls,

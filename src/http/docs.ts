@@ -28,6 +28,11 @@ export const docs = ({ version, schemas }: DocsParts) =>
             securitySchemes: {
               bearer: { type: 'http', scheme: 'bearer' },
               header: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+              portal: {
+                type: 'http',
+                scheme: 'bearer',
+                description: 'The token of a link that /customer/portal made.',
+              },
             },
             schemas: schemas as never,
           },
@@ -68,6 +73,7 @@ const TAGS = [
   { name: 'Spend', description: 'What was used: call by call, by customer, and as a file.' },
   { name: 'Models', description: 'What is served, and what it costs.' },
   { name: 'Webhooks', description: 'Who is told of charges and budgets, and what they took.' },
+  { name: 'Portal', description: "A customer's own page at /portal, and what it asks." },
   { name: 'Console', description: 'Sessions of the admin console at /ui.' },
   { name: 'Health', description: 'For load balancers and supervisors.' },
 ]

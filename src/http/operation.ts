@@ -24,6 +24,8 @@ export type Operation = {
   readonly takes?: Readonly<Record<string, { readonly description: string; schema: TSchema }>>
   /** A route that needs no key. */
   readonly isOpen?: boolean
+  /** What opens the route in place of a key: a security scheme of `docs.ts`. */
+  readonly openedBy?: 'portal'
   readonly tag: string
 }
 
@@ -48,15 +50,16 @@ export const named = (name: string) => ({ $ref: `#/components/schemas/${name}` }
  * against that, and tell the client of our mistake as if it were the client's. Tests check them.
  */
 export function operation(of: Operation) {
-  const { summary, description, tag, isOpen = false } = of
+  const { summary, description, tag, isOpen = false, openedBy } = of
   const { contentType = 'application/json', ...unparsedBody } = of.unparsedBody ?? {}
-  const refusals = isOpen ? (of.refusals ?? []) : [MISSING_KEY(), ...(of.refusals ?? [])]
+  const takesKey = !isOpen && openedBy === undefined
+  const refusals = [...(takesKey ? [MISSING_KEY()] : []), ...(of.refusals ?? [])]
   return {
     summary,
     description,
     tags: [tag],
     ...(of.takes === undefined ? {} : { parameters: headerParameters(of.takes) }),
-    ...(isOpen ? { security: [] } : {}),
+    ...(takesKey ? {} : { security: openedBy === undefined ? [] : [{ [openedBy]: [] }] }),
     ...(of.unparsedBody === undefined
       ? {}
       : { requestBody: { required: true, content: { [contentType]: unparsedBody } } }),

@@ -9,7 +9,7 @@ import type { Authenticate } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
 import { budgetResetRoutes } from './budget-reset.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
-import { consoleRoutes, isConsolePath, type Page } from './console.ts'
+import { consoleRoutes, isConsolePath } from './console.ts'
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
@@ -22,8 +22,11 @@ import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { type NearLimitParts, nearLimitRoutes, previewRoutes } from './near-limit.ts'
 import { type NowParts, nowRoutes } from './now.ts'
+import type { Page } from './page.ts'
 import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
+import { isPortalPath, type PortalParts, portalRoutes } from './portal.ts'
+import { type PortalLinkParts, portalLinkRoutes } from './portal-link.ts'
 import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
 import { type SeriesParts, seriesRoutes } from './series.ts'
@@ -46,6 +49,8 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   WebhookParts &
   StoredResponseParts &
   SessionParts &
+  PortalParts &
+  PortalLinkParts &
   HealthParts & {
     /** The pages of the console. */
     consolePage(): Promise<Page>
@@ -63,8 +68,9 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
 
 /**
  * All routes as one app. A request without a key that opens the route is told so and nothing else,
- * whether its path exists or not; the health paths, the docs and the console's page are open.
- * Throws when the config would forward what Tollgate serves itself.
+ * whether its path exists or not; the health paths, the docs and the pages are open, and what a
+ * customer's page asks takes the token of its link. Throws when the config would forward what
+ * Tollgate serves itself.
  */
 export function server(parts: ServerParts): AnyElysia {
   const callPaths = parts.calls.routes.map((route) => route.path)
@@ -92,7 +98,7 @@ export function server(parts: ServerParts): AnyElysia {
     )
     .onRequest(({ request }) => {
       const path = pathOf(request.url)
-      if (unguarded.has(path) || isConsolePath(path)) return
+      if (unguarded.has(path) || isConsolePath(path) || isPortalPath(path)) return
       const caller = parts.authenticate(request)
       // Further than that they look after their keys themselves.
       if (isPassedThrough(path, parts.passThroughs)) requireCalls(caller, request)
@@ -111,6 +117,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(nearLimitRoutes(parts, '/end_user'))
     .use(periodRoutes(parts, '/customer'))
     .use(periodRoutes(parts, '/end_user'))
+    .use(portalLinkRoutes(parts, '/customer'))
+    .use(portalLinkRoutes(parts, '/end_user'))
     .use(activityRoutes(withProviders, '/customer'))
     .use(activityRoutes(withProviders, '/end_user'))
     .use(recordRoutes(withProviders))
@@ -127,6 +135,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(metricRoutes(parts))
     .use(sessionRoutes(parts))
     .use(consoleRoutes(parts.consolePage))
+    .use(portalRoutes(parts))
     .use(docs({ version: parts.version, schemas: SCHEMAS })) as AnyElysia
   // A route that is made again replaces the first, so those that came before are looked at too.
   requireApart(parts.passThroughs, [...ours, ...app.routes.filter(isOwnRoute)])

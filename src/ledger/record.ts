@@ -48,6 +48,9 @@ export type DailySum = {
   readonly charge: Nanos
 }
 
+/** What was used of one model. Of a customer's own, so without what it costs the operator. */
+export type ModelSum = Pick<DailySum, 'model' | 'calls' | 'failedCalls' | 'usage' | 'charge'>
+
 /** Which sums; null: any. */
 export type DailyFilter = Pick<RecordFilter, 'key' | 'model'> & {
   readonly customerIds: readonly string[] | null

@@ -3,9 +3,11 @@ import type { DailyFilter, DailySum } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import { NOBODY } from './daily.ts'
 import { breath, keyNamedBy, type Records, records, usageIn } from './records.ts'
+import { DAYS_OF_TAB, type TabUsage, tabUsage } from './tab-usage.ts'
 
 /** What was used: call by call, and by the day. All of it reads, and sees what is committed. */
 export type Reports = Records & {
+  readonly tabs: TabUsage
   /** The days of a range, both ends included, on which there is anything, newest first. */
   days(
     range: { readonly first: number; readonly last: number },
@@ -28,6 +30,7 @@ export function reports(database: Database): Reports {
 
   return {
     ...records(database),
+    tabs: tabUsage(database),
     days({ first, last }, of) {
       if (of !== null) {
         const days = tabs(of).flatMap((tab) => daysOfTab.all(tab, first, last))
@@ -66,8 +69,6 @@ const EVERYBODY = { from: NOBODY, to: Number.MAX_SAFE_INTEGER }
 const only = (tab: number) => ({ from: tab, to: tab })
 
 export const NEWEST_DAY = 'SELECT max(day) AS day FROM daily WHERE day BETWEEN ?1 AND ?2'
-
-export const DAYS_OF_TAB = 'SELECT DISTINCT day FROM daily WHERE tab = ?1 AND day BETWEEN ?2 AND ?3'
 
 export const SUMS = `
   SELECT daily.*, customers.id AS customer_id, keys.hash AS key_hash, keys.alias AS key_alias,

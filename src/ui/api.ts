@@ -7,11 +7,19 @@ export class ApiError extends Error {
   readonly status: number
   /** The field at fault. */
   readonly param: string | null
+  /** The kind of refusal. */
+  readonly type: string | null
 
-  constructor(status: number, message: string, param: string | null = null) {
+  constructor(
+    status: number,
+    message: string,
+    param: string | null = null,
+    type: string | null = null,
+  ) {
     super(message)
     this.status = status
     this.param = param
+    this.type = type
   }
 }
 
@@ -77,8 +85,8 @@ export async function post<Answer>(path: string, json: unknown) {
 async function refusalIn(response: Response): Promise<ApiError> {
   const text = await response.text()
   try {
-    const { error } = JSON.parse(text) as { error: { message: string; param: string | null } }
-    return new ApiError(response.status, error.message, error.param)
+    const { error } = JSON.parse(text) as { error: Pick<ApiError, 'message' | 'param' | 'type'> }
+    return new ApiError(response.status, error.message, error.param, error.type)
   } catch {
     return new ApiError(response.status, `The server answered ${response.status}: ${text}`)
   }

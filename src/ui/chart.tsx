@@ -18,11 +18,23 @@ export type Series = {
   }[]
 }
 
+/** As much of it as a chart shows. */
+export type Charted = {
+  /** Says what one without a name is. */
+  readonly by?: Series['by']
+  readonly step: Series['step']
+  readonly series: readonly {
+    readonly name: string | null
+    readonly total: { readonly spend: number }
+    readonly points: readonly { readonly at: string; readonly spend: number }[]
+  }[]
+}
+
 const HEIGHT = 240
 /** As many as `--series-…` there are in the style; the others have the last. */
-const COLOURS = 8
+export const COLOURS = 8
 
-export function seriesName(name: string | null, by: Series['by']): string {
+export function seriesName(name: string | null, by: Series['by'] = 'none'): string {
   if (name === null) return 'all others'
   const nameless = by === 'model' ? 'corrections' : 'no customer'
   return name === '' ? nameless : name
@@ -35,7 +47,7 @@ const colourName = (index: number, name: string | null) =>
  * Spend over time as stacked bars, with a legend that tells each part's sum, what the bar under the
  * pointer is made of, and all of it as a table for who does not see the picture.
  */
-export function SpendChart({ of, label }: { readonly of: Series; readonly label: string }) {
+export function SpendChart({ of, label }: { readonly of: Charted; readonly label: string }) {
   const host = useRef<HTMLDivElement>(null)
   const [at, setAt] = useState<number | null>(null)
   const stacked = useMemo(() => stack(of), [of])
@@ -89,7 +101,7 @@ export function SpendChart({ of, label }: { readonly of: Series; readonly label:
 
 const zone = (step: Series['step']) => (step === 'day' ? ' (UTC)' : '')
 
-function SeriesTable({ of, label }: { readonly of: Series; readonly label: string }) {
+function SeriesTable({ of, label }: { readonly of: Charted; readonly label: string }) {
   const points = of.series[0]?.points ?? []
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard.
@@ -123,7 +135,7 @@ function SeriesTable({ of, label }: { readonly of: Series; readonly label: strin
 }
 
 /** The first series at the bottom, each other on top of those before it; drawn from the top one. */
-function stack({ series }: Series): number[][] {
+function stack({ series }: Charted): number[][] {
   const sums = (series[0]?.points ?? []).map(() => 0)
   return series.map(({ points }) =>
     points.map(({ spend }, index) => {
@@ -133,13 +145,28 @@ function stack({ series }: Series): number[][] {
   )
 }
 
+const DAY_SECONDS = 86_400
+
+/** Days of UTC: uPlot goes by the viewer's clock, and is a day off where that was just changed. */
+const DAYS: uPlot.Axis = {
+  size: 32,
+  space: 64,
+  splits: (_, __, least, most, increment) => {
+    const step = Math.ceil(increment / DAY_SECONDS) * DAY_SECONDS
+    const first = Math.ceil(least / DAY_SECONDS) * DAY_SECONDS
+    const count = Math.max(0, Math.floor((most - first) / step) + 1)
+    return Array.from({ length: count }, (_, index) => first + index * step)
+  },
+  values: (_, splits) => splits.map((at) => bucket(at * 1000, 'day')),
+}
+
 const BAR_SHARE = 0.8
 const BAR_WIDTH_MAX = 60
 
 function plotIn(
   element: HTMLElement,
   about: {
-    readonly of: Series
+    readonly of: Charted
     readonly stacked: readonly number[][]
     readonly onPoint: (index: number | null) => void
   },
@@ -162,14 +189,13 @@ function plotIn(
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-      ...(of.step === 'day' && { tzDate: (at) => uPlot.tzDate(new Date(at * 1000), 'UTC') }),
       scales: {
         // Half a bar on either side, or the first and the last are cut.
         x: { range: (_, least, most) => [least - half, most + half] },
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] },
       },
       axes: [
-        { ...axis, grid: { show: false } },
+        { ...axis, grid: { show: false }, ...(of.step === 'day' && DAYS) },
         { ...axis, size: 64, values: (_, values) => values.map((value) => money(value)) },
       ],
       series: [{}, ...drawn.reverse()],

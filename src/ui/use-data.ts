@@ -11,11 +11,16 @@ export type Loaded<Answer> = {
 
 /**
  * What a path answers, asked anew whenever the path or its query changes, and by `reload`. Null:
- * nothing is asked.
+ * nothing is asked. With a `bearer` it is asked with that, and nobody has to sign in.
  */
-export function useData<Answer>(path: string | null, query: Query = {}): Loaded<Answer> {
+export function useData<Answer>(
+  path: string | null,
+  query: Query = {},
+  bearer: string | null = null,
+): Loaded<Answer> {
   const asked = path === null ? null : address(path, query)
-  return useAnswer(asked, (signal) => get<Answer>(asked!, {}, { signal }))
+  const headers = bearer === null ? {} : { authorization: `Bearer ${bearer}` }
+  return useAnswer(asked, (signal) => get<Answer>(asked!, {}, { signal, headers }), bearer)
 }
 
 /** A page of a list that goes by cursors. */
@@ -58,6 +63,7 @@ export function usePreview<Answer>(path: string, json: unknown): Loaded<Answer> 
 function useAnswer<Answer>(
   asked: string | null,
   load: (signal: AbortSignal) => Promise<Answer>,
+  bearer: string | null = null,
 ): Loaded<Answer> {
   const [state, setState] = useState<{ data?: Answer; error?: unknown; of?: string | null }>({})
   const [round, setRound] = useState(0)
@@ -71,7 +77,7 @@ function useAnswer<Answer>(
         signal.aborted || setState(({ data }) => ({ ...(data && { data }), error, of: asked })),
     )
     return abort
-  }, [asked, round])
+  }, [asked, bearer, round])
   return {
     data: state.data,
     error: state.error ?? null,

@@ -78,7 +78,7 @@ const OPEN: Record<KeyRole, string[]> = {
 describe.each(['calls', 'reports'] as const)('a key for %s', (role) => {
   test('is refused with 403 at every route but those that it is for, and changes nothing', async () => {
     const { app, send, store } = appFor(role)
-    const open = /^\/(docs|health|ui$|ui\/app|ui\/\*)|completions$/
+    const open = /^\/(docs|health|portal|ui$|ui\/app|ui\/\*)|completions$/
     const routes = app.routes.filter(({ path }) => !open.test(path))
     expect(routes.length).toBeGreaterThan(30)
     for (const { method, path } of routes) {

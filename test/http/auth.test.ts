@@ -30,6 +30,7 @@ function door(limit = 3, key: VirtualKey = virtual()) {
     },
     failedAuthLimit: limit,
     signedIn: () => null,
+    isPortalToken: (secret) => secret === 'portal_good',
     addressOf: () => world.address,
     now: () => world.now,
   })
@@ -123,6 +124,19 @@ describe('wrong keys from one address', () => {
   test('are never counted with a limit of 0', () => {
     const { statusOf } = door(0)
     for (let n = 0; n < 100; n++) expect(statusOf('sk-x')).toBe(401)
+  })
+
+  test('are none where it is the token of a customer’s link, which says what it is for', () => {
+    const { knock, statusOf } = door(3)
+    for (let n = 0; n < 10; n++) {
+      expect(knock('portal_good')).toMatchObject({
+        status: 401,
+        message: expect.stringContaining("opens the customer's own page and nothing else"),
+      })
+    }
+    expect(statusOf('sk-x')).toBe(401)
+    for (let n = 0; n < 3; n++) statusOf('portal_forged')
+    expect(statusOf('portal_forged')).toBe(429)
   })
 
   test('of a blocked or an ended key are none: its secret was right', () => {

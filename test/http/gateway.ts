@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { DeploymentConfig } from '../../src/config/config.ts'
+import { DEFAULT_PORTAL } from '../../src/config/portal.ts'
 import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { authenticator } from '../../src/http/auth.ts'
@@ -8,6 +9,7 @@ import { Live } from '../../src/http/live.ts'
 import { nothing } from '../../src/http/measures.ts'
 import type { Now } from '../../src/http/now.ts'
 import { operation } from '../../src/http/operation.ts'
+import { portalTokens } from '../../src/http/portal-token.ts'
 import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
 import { type Price, ratesWith } from '../../src/metering/price.ts'
@@ -41,16 +43,21 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
       findKey: (hash) => (parts.keys ?? NO_KEYS).find(hash)?.key ?? null,
       failedAuthLimit: 20,
       signedIn: () => null,
+      isPortalToken: (secret) => TOKENS.read(secret) !== null,
       addressOf: () => null,
       now: () => NOW,
     }),
     sessions: NO_SESSIONS,
     masterKey: MASTER_KEY,
-    consolePage: () => Promise.resolve({ html: '<!doctype html>', script: '', style: '' }),
+    consolePage: () => Promise.resolve(NO_PAGE),
+    portalPage: () => Promise.resolve(NO_PAGE),
+    portal: DEFAULT_PORTAL,
+    portalTokens: TOKENS,
     isMasterKey: (secret) => secret === MASTER_KEY,
     mayCall: () => true,
     keys: NO_KEYS,
     reports: NO_REPORTS,
+    tabUsage: { async *days() {}, async *since() {} },
     series: NO_SERIES,
     present: () => PRESENT,
     live: closedLive(),
@@ -63,7 +70,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     nearLimits: { async *above() {}, async *nearOwn() {} },
     deployments: [deployment({ modelName: 'demo', provider: 'demo', apiBase: null })],
     priceOf: () => null,
-    cooledUntil: () => null,
+    healthOf: () => UNSEEN,
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
@@ -105,6 +112,11 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
 }
 
 const DAY_MS = 86_400_000
+const NO_PAGE = { html: '<!doctype html>', script: '', style: '' }
+const TOKENS = portalTokens(MASTER_KEY)
+
+/** A deployment that nobody has asked. */
+const UNSEEN = { cooledUntil: null, lastFailure: null, callsInFlight: 0, latencyMs: null }
 
 /** A store without a key; tests of the routes of keys have a real one. */
 const NO_KEYS: ServerParts['keys'] = {

@@ -5,9 +5,10 @@ import { nanos } from '../../src/ledger/money.ts'
 import { OUTCOMES } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
 import { addKinds, KIND_COLUMNS, wrongDays } from '../../src/store/daily.ts'
-import { DAYS_OF_TAB, NEWEST_DAY } from '../../src/store/reports.ts'
+import { NEWEST_DAY } from '../../src/store/reports.ts'
 import { wrongRollups } from '../../src/store/rollups.ts'
 import { migrate, SCHEMA_VERSION } from '../../src/store/schema.ts'
+import { DAYS_OF_TAB, TAB_BETWEEN, TAB_ON_DAY, TAB_PLACE } from '../../src/store/tab-usage.ts'
 import { verify } from '../../src/store/verify.ts'
 import { charged, newFolder, openStore } from '../support/store.ts'
 
@@ -116,6 +117,24 @@ test.each([
   migrate(database)
   const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
   expect(plan.map(({ detail }) => String(detail))).toEqual([step])
+  database.close()
+})
+
+test.each([
+  [
+    TAB_PLACE,
+    'SEARCH ledger USING COVERING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
+  ],
+  [TAB_ON_DAY, 'SEARCH daily USING PRIMARY KEY (day=? AND tab=?)'],
+  [
+    TAB_BETWEEN,
+    'SEARCH ledger USING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
+  ],
+])('what is read for one tab is what is on that tab: %s', async (sql, step) => {
+  const database = await openDatabase(':memory:', 'readwrite')
+  migrate(database)
+  const [search] = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+  expect(search?.['detail']).toBe(step)
   database.close()
 })
 

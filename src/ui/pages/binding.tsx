@@ -40,7 +40,7 @@ export function BindingFields({
   const { binding, budget_id: id } = form.values
   const tier = tiers.find(({ budget_id }) => budget_id === id)
   return (
-    <fieldset>
+    <fieldset class="group">
       <legend>Budget</legend>
       <div class="actions">
         {CHOICES.map(([value, text]) => (

@@ -98,7 +98,7 @@ function Filters({
     </label>
   )
   return (
-    <search class="filters">
+    <search class="list-filters">
       <label>
         Model
         <select

@@ -141,7 +141,7 @@ function Filters({
     setSearch(asked)
   }, [asked])
   return (
-    <search class="filters">
+    <search class="list-filters">
       <label class="wide">
         Search
         <input

@@ -17,7 +17,7 @@ export function AllowedModels({
     form.set({ models: isChosen ? [...others, model] : others })
   }
   return (
-    <fieldset>
+    <fieldset class="group">
       <legend>Models</legend>
       <div class="actions">
         <label>
@@ -80,7 +80,7 @@ export function ModelBudgets({
     form.set({ model_max_budget: rows.toSpliced(at, 1, ...by) })
   const free = served.filter((model) => !rows.some((row) => row.model === model))
   return (
-    <fieldset>
+    <fieldset class="group">
       <legend>Per model</legend>
       {rows.map((row, at) => (
         <div key={at} class="model-row">
