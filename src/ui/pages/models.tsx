@@ -167,7 +167,7 @@ function Health({ of, isAlone }: { readonly of: Deployment; readonly isAlone: bo
     <div class="where">
       {until === null ? (
         <span>
-          <Badge tone="ok">asked</Badge>
+          <Badge tone="ok">healthy</Badge>
         </span>
       ) : (
         <>
