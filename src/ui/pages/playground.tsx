@@ -52,7 +52,7 @@ function Calls() {
             onSubmit={submit}
             onKeyDown={(event) => {
               if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !form.isBusy) {
-                submit(event)
+                event.currentTarget.requestSubmit()
               }
             }}
           >
@@ -117,7 +117,8 @@ const CallFields = ({ form: { values, set, errorOf } }: { readonly form: Form<Va
     <Field
       label="Longest answer, in tokens"
       hint={
-        'max_tokens. What this many would cost is held while the call runs. Empty: no limit of yours.'
+        'max_tokens. What this many would cost is held while the call runs. Empty: no limit of ' +
+        'yours.'
       }
       error={errorOf('max_tokens')}
     >
