@@ -1,5 +1,9 @@
 import { render } from 'preact'
 import { ErrorBoundary, LocationProvider, Route, Router } from 'preact-iso'
+import { Budget } from './pages/budget.tsx'
+import { Budgets } from './pages/budgets.tsx'
+import { Customer } from './pages/customer.tsx'
+import { Customers } from './pages/customers.tsx'
 import { Keys } from './pages/keys.tsx'
 import { Models } from './pages/models.tsx'
 import { Overview } from './pages/overview.tsx'
@@ -27,6 +31,10 @@ const Console = () => (
         <ErrorBoundary>
           <Router>
             <Route path="/ui" component={Overview} />
+            <Route path="/ui/customers" component={Customers} />
+            <Route path="/ui/customers/:id" component={Customer} />
+            <Route path="/ui/budgets" component={Budgets} />
+            <Route path="/ui/budgets/:id" component={Budget} />
             <Route path="/ui/models" component={Models} />
             <Route path="/ui/playground" component={Playground} />
             <Route path="/ui/keys" component={Keys} />
