@@ -25,6 +25,7 @@ export type Charted = {
   readonly step: Series['step']
   readonly series: readonly {
     readonly name: string | null
+    readonly alias?: string | null
     readonly total: { readonly spend: number }
     readonly points: readonly { readonly at: string; readonly spend: number }[]
   }[]

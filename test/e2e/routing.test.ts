@@ -105,7 +105,10 @@ describe('a model with two deployments', () => {
     for (let n = 0; n < 6; n++) expect((await ask('twins', 'limited')).status).toBe(200)
     expect(since()).toEqual([1, 6, 0])
     const { json } = await server.ask('/v1/model/info')
-    const { model_info } = json.data.find(({ model_info: { id } }: never) => id === 'twins#1')
+    const { model_info, health } = json.data.find(
+      ({ model_info: { id } }: never) => id === 'twins#1',
+    )
+    expect(health).toMatchObject({ last_failure: { error: 'status 429' }, calls_in_flight: 0 })
     expect(Date.parse(model_info.cooldown_until)).toBeGreaterThan(Date.now() + 3_500_000)
     one.always({})
   })

@@ -1,9 +1,13 @@
-import { expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { openConsole } from '../support/browser.ts'
+import { startServer } from '../support/server.ts'
+
+const server = await startServer()
+afterAll(() => server[Symbol.asyncDispose]())
 
 test('a key is made, its secret shown once, used, blocked, made anew, and deleted', async () => {
-  await using console = await openConsole()
-  const { page, server } = console
+  await using console = await openConsole({ server })
+  const { page } = console
   await server.ask('/customer/new', { json: { user_id: 'alice' } })
   const models = (key: string) =>
     server.ask('/models', { headers: { authorization: `Bearer ${key}` } })
@@ -39,7 +43,7 @@ test('a key is made, its secret shown once, used, blocked, made anew, and delete
   await row.getByText('blocked').waitFor()
   expect((await models(secret)).status).not.toBe(200)
   await row.getByRole('button', { name: 'Unblock' }).click()
-  await row.getByRole('button', { name: 'Block', exact: false }).waitFor()
+  await row.getByRole('button', { name: 'Block backend', exact: true }).waitFor()
 
   await row.getByRole('button', { name: 'Regenerate' }).click()
   await dialog.getByRole('button', { name: 'Regenerate' }).click()
@@ -55,8 +59,8 @@ test('a key is made, its secret shown once, used, blocked, made anew, and delete
 })
 
 test('keys are found by a part of their name, edited, and seen alone by who may not act', async () => {
-  await using console = await openConsole()
-  const { page, server } = console
+  await using console = await openConsole({ server })
+  const { page } = console
   await server.ask('/budget/new', { json: { budget_id: 'pro', max_budget: 5 } })
   for (const key_alias of ['one', 'two', '<i>three</i>']) {
     await server.ask('/key/generate', { json: { key_alias, max_budget: 1 } })

@@ -1,11 +1,29 @@
-import { expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { openConsole } from '../support/browser.ts'
 import { Gate } from '../support/gate.ts'
+import { startServer } from '../support/server.ts'
 import { startUpstream } from '../support/upstream.ts'
 
+const upstream = await startUpstream()
+const server = await startServer({
+  config: `
+model_list:
+  - model_name: demo
+    litellm_params: {model: demo/demo}
+  - model_name: unpriced
+    litellm_params: {model: openai/nobody-knows-it, api_base: "http://127.0.0.1:9/v1", api_key: x}
+  - model_name: slow
+    litellm_params: {model: openai/gpt-4o, api_base: "${upstream.url}", api_key: x}
+`,
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  await upstream[Symbol.asyncDispose]()
+})
+
 test('a call shows its answer, its cost to the nano-dollar, and the tab after it', async () => {
-  await using console = await openConsole()
-  const { page, server } = console
+  await using console = await openConsole({ server })
+  const { page } = console
   await server.ask('/customer/new', { json: { user_id: 'alice', alias: 'Alice', max_budget: 1 } })
   await console.signIn()
   await console.go('/ui/playground')
@@ -34,16 +52,8 @@ test('a call shows its answer, its cost to the nano-dollar, and the tab after it
 })
 
 test('what is refused is told where it happens, and nothing that was typed is lost', async () => {
-  await using console = await openConsole({
-    config: `
-model_list:
-  - model_name: demo
-    litellm_params: {model: demo/demo}
-  - model_name: unpriced
-    litellm_params: {model: openai/nobody-knows-it, api_base: "http://127.0.0.1:9/v1", api_key: x}
-`,
-  })
-  const { page, server } = console
+  await using console = await openConsole({ server })
+  const { page } = console
   const send = () => page.getByRole('button', { name: 'Send' }).click()
   await server.ask('/customer/new', { json: { user_id: 'poor', max_budget: 0.0000001 } })
   await server.ask('/customer/block', { json: { user_ids: ['blocked'] } })
@@ -63,19 +73,12 @@ model_list:
 })
 
 test('Stop hangs up, and what had come is charged', async () => {
-  await using upstream = await startUpstream()
-  await using console = await openConsole({
-    config: `
-model_list:
-  - model_name: slow
-    litellm_params: {model: openai/gpt-4o, api_base: "${upstream.url}", api_key: x}
-`,
-  })
+  await using console = await openConsole({ server })
   const { page } = console
   const gate = new Gate()
   upstream.next({ holds: [{ at: { events: 3 }, gate }] })
   await console.signIn()
-  await console.go('/ui/playground?customer=alice')
+  await console.go('/ui/playground?model=slow&customer=stopper')
   await page.getByRole('button', { name: 'Send' }).click()
   await page.getByText('Answering…').waitFor()
   await page.locator('.answer:not(:empty)').waitFor()
@@ -87,8 +90,8 @@ model_list:
 })
 
 test('a read-only key is told that it may not call', async () => {
-  await using console = await openConsole()
-  const { page, server } = console
+  await using console = await openConsole({ server })
+  const { page } = console
   const { json } = await server.ask('/key/generate', { json: { key_type: 'read_only' } })
   await console.signIn(json.key)
   await console.go('/ui/playground')

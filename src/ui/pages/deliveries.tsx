@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { post } from '../api.ts'
 import { Problem, useAct } from '../form.tsx'
-import { plural } from '../format.ts'
+import { exactCount } from '../format.ts'
 import { Badge, Distance, Empty, LoadProblem, Section, Time, type Tone } from '../parts.tsx'
 import { useIsAdmin } from '../session.tsx'
 import { Pager } from '../table.tsx'
@@ -236,12 +236,17 @@ function DeliveryItem({
   )
 }
 
+function triesText(attempts: number): string {
+  if (attempts === 0) return 'Not tried yet'
+  return attempts === 1 ? 'Tried once' : `Tried ${exactCount(attempts)} times`
+}
+
 function Tries({ of }: { readonly of: Delivery }) {
   const { status, attempts, last_error: error, next_try_at: next, finished_at: finished } = of
   return (
     <>
       <span>
-        {attempts === 0 ? 'Not tried yet' : plural(attempts, 'try').replace('trys', 'tries')}
+        {triesText(attempts)}
         {error !== null && `; the last that failed: ${error}`}
       </span>
       {status === 'pending' && (

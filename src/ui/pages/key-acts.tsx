@@ -9,14 +9,18 @@ import { bodyOf, type Key, nameOf } from './key-values.ts'
 /** What `POST /key/generate` and `/key/regenerate` answer, as far as it is shown. */
 type Made = { readonly key: string }
 
+/** A secret that was just made. It belongs to the page: the row of its key may go at any time. */
+export type Secret = { readonly name: string; readonly secret: string }
+
+/** What acts on keys tell: that there is a change to be seen, and a secret to be kept. */
+type Told = { readonly onChange: () => void; readonly onSecret: (secret: Secret) => void }
+
 /** The secret of a key, this once. It is left by its button alone, and not by a slip. */
-const SecretDialog = ({
+export const SecretDialog = ({
   name,
   secret,
   onClose,
-}: {
-  readonly name: string
-  readonly secret: string
+}: Secret & {
   readonly onClose: () => void
 }) => (
   <Dialog title={`The secret of ${name}`} isRequired>
@@ -35,39 +39,33 @@ const SecretDialog = ({
   </Dialog>
 )
 
-/** The button that makes a key, and what follows. */
-export function CreateKey({ onChange }: { readonly onChange: () => void }) {
-  const [open, setOpen] = useState<'form' | { name: string; secret: string } | null>(null)
+/** The button that makes a key. */
+export function CreateKey({ onChange, onSecret }: Told) {
+  const [isOpen, setOpen] = useState(false)
   return (
     <>
-      <button type="button" class="primary" onClick={() => setOpen('form')}>
+      <button type="button" class="primary" onClick={() => setOpen(true)}>
         + Create Key
       </button>
-      {open === 'form' && (
+      {isOpen && (
         <KeyDialog
-          onClose={() => setOpen(null)}
+          onClose={() => setOpen(false)}
           onSubmit={async (values) => {
             const { key: secret } = await post<Made>('/key/generate', bodyOf(values))
-            setOpen({ name: values.key_alias.trim() || 'the new key', secret })
+            setOpen(false)
+            onSecret({ name: values.key_alias.trim() || 'the new key', secret })
             onChange()
           }}
         />
       )}
-      {open !== null && open !== 'form' && <SecretDialog {...open} onClose={() => setOpen(null)} />}
     </>
   )
 }
 
-type Open = 'edit' | 'regenerate' | 'delete' | { readonly secret: string }
+type Open = 'edit' | 'regenerate' | 'delete'
 
 /** What can be done with a key that is there. */
-export function KeyActs({
-  of: key,
-  onChange,
-}: {
-  readonly of: Key
-  readonly onChange: () => void
-}) {
+export function KeyActs({ of: key, onChange, onSecret }: Told & { readonly of: Key }) {
   const [open, setOpen] = useState<Open | null>(null)
   const { isBusy, problem, run } = useAct()
   const name = nameOf(key)
@@ -105,19 +103,17 @@ export function KeyActs({
         />
       )}
       {open === 'regenerate' && (
-        <Regenerate of={key} onClose={close} onMade={({ key: secret }) => setOpen({ secret })} />
-      )}
-      {open === 'delete' && <Delete of={key} onClose={close} onDone={onChange} />}
-      {open !== null && typeof open === 'object' && (
-        <SecretDialog
-          name={name}
-          secret={open.secret}
-          onClose={() => {
+        <Regenerate
+          of={key}
+          onClose={close}
+          onMade={({ key: secret }) => {
             close()
+            onSecret({ name, secret })
             onChange()
           }}
         />
       )}
+      {open === 'delete' && <Delete of={key} onClose={close} onDone={onChange} />}
     </>
   )
 }

@@ -15,7 +15,7 @@ import { type Column, type Order, Pager, Table } from '../table.tsx'
 import { useAddress } from '../use-address.ts'
 import { useData, useSettled } from '../use-data.ts'
 import { CustomerLink } from './customer-parts.tsx'
-import { CreateKey, KeyActs } from './key-acts.tsx'
+import { CreateKey, KeyActs, type Secret, SecretDialog } from './key-acts.tsx'
 import { type Key, nameOf } from './key-values.ts'
 
 type Page = {
@@ -32,6 +32,7 @@ export function Keys() {
   const isAdmin = useIsAdmin()
   const [search, setSearch] = useState(query['search'] ?? '')
   const settled = useSettled(search.trim())
+  const [secret, setSecret] = useState<Secret | null>(null)
   useEffect(() => {
     if (settled !== (query['search'] ?? '')) set({ search: settled, page: '' })
   }, [settled])
@@ -50,7 +51,10 @@ export function Keys() {
   })
   return (
     <>
-      <PageHead title="Keys">{isAdmin && <CreateKey onChange={reload} />}</PageHead>
+      <PageHead title="Keys">
+        {isAdmin && <CreateKey onChange={reload} onSecret={setSecret} />}
+      </PageHead>
+      {secret !== null && <SecretDialog {...secret} onClose={() => setSecret(null)} />}
       <Section
         title="Virtual keys"
         actions={
@@ -69,7 +73,7 @@ export function Keys() {
         {data !== undefined && data.total_count > 0 && (
           <Table
             label="Virtual keys"
-            columns={isAdmin ? [...COLUMNS, actsColumn(reload)] : COLUMNS}
+            columns={isAdmin ? [...COLUMNS, actsColumn(reload, setSecret)] : COLUMNS}
             rows={data.keys}
             keyOf={({ token }) => token}
             order={order}
@@ -103,9 +107,9 @@ const NoKeys = ({ search }: { readonly search: string }) =>
     <Empty title={`No key has “${search}” in its alias, its customer or its last characters.`} />
   )
 
-const actsColumn = (onChange: () => void): Column<Key> => ({
+const actsColumn = (onChange: () => void, onSecret: (secret: Secret) => void): Column<Key> => ({
   name: 'Actions',
-  cell: (key) => <KeyActs of={key} onChange={onChange} />,
+  cell: (key) => <KeyActs of={key} onChange={onChange} onSecret={onSecret} />,
 })
 
 const COLUMNS: readonly Column<Key>[] = [

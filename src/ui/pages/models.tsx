@@ -20,7 +20,7 @@ import { type Deployment, type Deployments, isPriced } from './deployment.ts'
 import { PriceFix, Prices } from './model-prices.tsx'
 
 const REFRESH_MS = 10_000
-/** As many as `/spend/series` has at most; those that spent less today are not told of. */
+/** As many as `/spend/series` has at most; of what spent less today it has the sum alone. */
 const TOP_MAX = 50
 /** Fewer are seen at a glance. */
 const SEARCHED_FROM = 8
@@ -46,7 +46,7 @@ export function Models() {
   const search = (query['search'] ?? '').toLowerCase()
   const shown = models.filter(([name]) => name.toLowerCase().includes(search))
   const unpriced = deployments.filter((deployment) => !isPriced(deployment))
-  const usedToday = new Map(used.data?.series.map(({ name, total }) => [name, total]))
+  const usedToday = readUse(used.data)
   return (
     <>
       <PageHead title="Models">
@@ -68,7 +68,7 @@ export function Models() {
         </p>
       )}
       {shown.map(([name, own]) => (
-        <Model key={name} name={name} deployments={own} today={usedToday.get(name)} />
+        <Model key={name} name={name} deployments={own} today={usedToday(name)} />
       ))}
       {served.data !== undefined && shown.length === 0 && (
         <Empty title={`No model has “${query['search'] ?? ''}” in its name.`}>
@@ -81,6 +81,13 @@ export function Models() {
   )
 }
 
+/** What was used of a model today, as far as that is known. */
+function readUse(of: Series | undefined): (model: string) => Metrics | string {
+  const used = new Map(of?.series.map(({ name, total }) => [name, total]))
+  const isWhole = of !== undefined && !used.has(null)
+  return (model) => used.get(model) ?? (isWhole ? 'No calls today' : '… calls today')
+}
+
 function Model({
   name,
   deployments,
@@ -88,8 +95,8 @@ function Model({
 }: {
   readonly name: string
   readonly deployments: readonly Deployment[]
-  /** Undefined: nobody has called it. */
-  readonly today: Metrics | undefined
+  /** What was used of it, or a word for that. */
+  readonly today: Metrics | string
 }) {
   const isAdmin = useIsAdmin()
   return (
@@ -104,15 +111,17 @@ function Model({
       }
     >
       <p class="muted">
-        {today === undefined ? 'No calls today' : <UsedToday of={today} />}
+        {typeof today === 'string' ? today : <UsedToday of={today} />}
         {' (since midnight UTC)'}
       </p>
-      <Table
-        label={`Deployments of ${name}`}
-        columns={deployments.length === 1 ? ALONE : AMONG_OTHERS}
-        rows={deployments}
-        keyOf={({ model_info }) => model_info.id}
-      />
+      <div class="deployments">
+        <Table
+          label={`Deployments of ${name}`}
+          columns={deployments.length === 1 ? ALONE : AMONG_OTHERS}
+          rows={deployments}
+          keyOf={({ model_info }) => model_info.id}
+        />
+      </div>
       {deployments
         .filter((deployment) => !isPriced(deployment))
         .map((deployment) => (
@@ -167,7 +176,7 @@ function Health({ of, isAlone }: { readonly of: Deployment; readonly isAlone: bo
     <div class="where">
       {until === null ? (
         <span>
-          <Badge tone="ok">healthy</Badge>
+          <Badge tone="ok">in use</Badge>
         </span>
       ) : (
         <>

@@ -52,7 +52,7 @@ function Calls() {
             onSubmit={submit}
             onKeyDown={(event) => {
               if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !form.isBusy) {
-                submit(event)
+                event.currentTarget.requestSubmit()
               }
             }}
           >
