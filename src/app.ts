@@ -228,7 +228,7 @@ function routesTo(
     passThroughRoutes: passThroughRoutes({ ...config, ...passage, authenticate, customerHeaders }),
     deployments: deployments.all,
     priceOf: (deployment) => (deployment as Deployment).price,
-    cooledUntil: (id) => gateway.router.cooledUntil(id, now()),
+    healthOf: (id) => gateway.router.health(id, now()),
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,

@@ -3,11 +3,14 @@ import { serve, whatItServes } from './app.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError, loadConfig } from './config/load.ts'
 import { nearest, Refusal } from './errors.ts'
+import { binding } from './gateway/binding.ts'
 import { EXPORT_FORMATS, type ExportFormat } from './http/export.ts'
 import { EVERY_RECORD, readTimes } from './http/record-query.ts'
 import { exportText } from './http/records.ts'
+import { dayOf, dayText } from './ledger/day.ts'
 import { dollarsText } from './ledger/money.ts'
 import { complain, print, setLog } from './log.ts'
+import { writeFile } from './runtime/files.ts'
 import { isTerminal } from './runtime/own-process.ts'
 import {
   commandLine,
@@ -21,6 +24,7 @@ import {
 } from './runtime/runtime.ts'
 import { removeLeftSpools } from './runtime/spool.ts'
 import { backup } from './store/backup.ts'
+import { prune } from './store/prune.ts'
 import { readRecords } from './store/reading.ts'
 import { explain, UnusableDatabase } from './store/trouble.ts'
 import { type Verdict, verify } from './store/verify.ts'
@@ -37,6 +41,8 @@ Commands:
            its ledger rows; exit 1 if not
   backup FILE   copy the database, also beside a live server, and verify the copy
   export   write the ledger to standard output, a line a row, also beside a live server
+  prune    remove ledger rows from before a day (--before) whose periods are over, also beside a
+           live server; the sums of their days stay, and the books balance as before
 
 Options:
   --config FILE   LiteLLM's config.yaml; default ./config.yaml if there is one, else a demo model
@@ -47,6 +53,8 @@ Options:
   --force         lets backup replace a file
   --format F      of an export: csv (default) or jsonl
   --from, --to T  only what settled from this day or time on, and until the end of that one (UTC)
+  --before DAY    prune rows that settled before this day (UTC)
+  --archive FILE  write what is pruned there first, as export would
   --customer ID   only the rows of this customer
   --help, --version
 
@@ -60,6 +68,7 @@ const COMMANDS = {
   verify: runVerify,
   backup: runBackup,
   export: runExport,
+  prune: runPrune,
 }
 
 type Flags = {
@@ -72,6 +81,8 @@ type Flags = {
   from?: string
   to?: string
   customer?: string
+  before?: string
+  archive?: string
   'log-format'?: string
 }
 
@@ -100,6 +111,8 @@ const OPTIONS = {
   from: { type: 'string' },
   to: { type: 'string' },
   customer: { type: 'string' },
+  before: { type: 'string' },
+  archive: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -165,11 +178,8 @@ async function runBackup(flags: Flags, operands: readonly string[]) {
   tellFaults(verdict)
 }
 
-async function runExport({ format = 'csv', from, to, customer, ...flags }: Flags) {
-  if (!EXPORT_FORMATS.some((known) => known === format)) {
-    complain(`--format must be ${EXPORT_FORMATS.join(' or ')}, got ${format}.`)
-    return exit(2)
-  }
+async function runExport({ from, to, customer, ...flags }: Flags) {
+  const format = formatOf(flags)
   const times = { start: from ?? null, end: to ?? null }
   const filter = {
     ...EVERY_RECORD,
@@ -179,11 +189,63 @@ async function runExport({ format = 'csv', from, to, customer, ...flags }: Flags
   }
   const { records, close } = await readRecords(databaseOf(flags))
   try {
-    for await (const text of exportText(records, filter, { format: format as ExportFormat })) {
+    for await (const text of exportText(records, filter, { format })) {
       await writeOut(text)
     }
   } catch (error) {
     if (!(error instanceof NobodyReads)) throw error
+  } finally {
+    close()
+  }
+}
+
+function formatOf({ format = 'csv' }: Flags): ExportFormat {
+  const known = EXPORT_FORMATS.find((name) => name === format)
+  if (known !== undefined) return known
+  complain(`--format must be ${EXPORT_FORMATS.join(' or ')}, got ${format}.`)
+  return exit(2)
+}
+
+async function runPrune({ before, archive, ...flags }: Flags) {
+  if (before === undefined) {
+    complain('prune needs --before DAY, such as 2026-01-01: rows from that day on are kept.')
+    return exit(2)
+  }
+  const format = formatOf(flags)
+  const until = readTimes({ start: before, end: null }, { start: '--before', end: '' }).from!
+  const path = databaseOf(flags)
+  const { budgets } = configOf({ ...flags, db: path })
+  const now = Date.now()
+  const done = await prune({
+    path,
+    before: until,
+    now,
+    periodOf: (findBudget) => binding(budgets, findBudget).periodOf,
+    archive: (day) => archived(path, day, { to: archive, format, force: flags.force ?? false }),
+  })
+  const from = dayText(dayOf(done.before))
+  if (done.isHeldBack) print(`A period that still runs has rows since ${from}: they are kept.`)
+  print(`${count(done.rows, 'ledger row')} pruned; from ${from} on all are there.`)
+}
+
+/** Writes the rows that will be pruned to a file, which is whole before any of them goes. */
+async function archived(
+  path: string,
+  before: number,
+  about: {
+    readonly to: string | undefined
+    readonly format: ExportFormat
+    readonly force: boolean
+  },
+) {
+  const { to, format, force } = about
+  if (to === undefined) return
+  if (fileExists(to) && !force) {
+    throw new UnusableDatabase(`There is a file at ${to} already: --force replaces it.`)
+  }
+  const { records, close } = await readRecords(path)
+  try {
+    await writeFile(to, exportText(records, { ...EVERY_RECORD, until: before }, { format }))
   } finally {
     close()
   }
@@ -208,8 +270,9 @@ function tellFaults(verdict: Verdict) {
 
 const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
 
-const summary = ({ customers, rows, charged, open }: Verdict) =>
+const summary = ({ customers, rows, pruned, charged, open }: Verdict) =>
   `${count(customers, 'customer')}, ${count(rows, 'ledger row')}, ` +
+  `${pruned === 0 ? '' : `${count(pruned, 'row')} pruned, `}` +
   `${dollarsText(charged)} dollars charged${open === 0 ? '' : `, ${count(open, 'call')} open`}`
 
 const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -28,6 +28,14 @@ export type CourierStore = {
   buried(event: Waiting, error: string): Promise<void>
 }
 
+/** How a receiver has taken its events since the start; times in milliseconds since the epoch. */
+export type Reception = {
+  /** Null: it has taken none. */
+  readonly deliveredAt: number | null
+  /** Null: none. */
+  readonly lastFailure: { readonly at: number; readonly error: string } | null
+}
+
 export type CourierParts = {
   readonly store: CourierStore
   readonly now: () => number
@@ -62,11 +70,16 @@ export class Courier {
   #awake = false
   #stopped = false
   #failing = false
+  #reception: Reception = { deliveredAt: null, lastFailure: null }
 
   constructor(receiver: Receiver, parts: CourierParts) {
     this.receiver = receiver
     this.#parts = parts
     this.#sign = headersOf(receiver.secrets)
+  }
+
+  get reception(): Reception {
+    return this.#reception
   }
 
   /** Looks for what is due, soon: called after a commit that added events, and at the start. */
@@ -151,6 +164,11 @@ export class Courier {
     const { store, now, random, tried } = this.#parts
     const { name } = this.receiver
     this.#tell(error)
+    const at = now()
+    this.#reception =
+      error === null
+        ? { ...this.#reception, deliveredAt: at }
+        : { ...this.#reception, lastFailure: { at, error } }
     if (error === null) {
       tried?.(name, 'delivered')
       return store.delivered(event)
@@ -158,7 +176,7 @@ export class Courier {
     const dueAt = nextTryAt({
       attempts: event.attempts + 1,
       queuedAt: event.queuedAt,
-      now: now(),
+      now: at,
       retryAfterMs,
       isGone: status === GONE,
       chance: random(),

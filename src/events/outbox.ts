@@ -1,4 +1,4 @@
-import { Courier, type CourierParts } from './courier.ts'
+import { Courier, type CourierParts, type Reception } from './courier.ts'
 import { type CustomerEvent, sampleEvent } from './events.ts'
 import type { Answer } from './post.ts'
 import { type AddressedEvent, addressed, type Receiver } from './receiver.ts'
@@ -28,6 +28,11 @@ export class Outbox {
   /** Looks for what is due, soon: called after a commit that added events, and at the start. */
   wake() {
     for (const courier of this.#couriers) courier.wake()
+  }
+
+  /** How a receiver has taken its events; not the samples. */
+  receptionOf(receiver: string): Reception {
+    return this.#couriers.find((courier) => courier.receiver.name === receiver)!.reception
   }
 
   async stop(): Promise<void> {

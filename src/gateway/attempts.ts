@@ -101,7 +101,8 @@ export class Attempts {
       if ('response' in tried) return tried
       asking(false)
       this.#call.seen.failedTry()
-      router.failed(turn, { forMs: coolingOf(tried, router.rules.cooldownMs) }, now())
+      const forMs = coolingOf(tried, router.rules.cooldownMs)
+      router.failed(turn, { forMs, error: errorOf(tried) }, now())
       this.#tried.add(turn.deployment.id)
       if (!(await this.#goOn(tried, abort.signal))) throw tried.refusal
       moved()
@@ -243,6 +244,10 @@ async function stopAt(
     throw refusal
   }
 }
+
+/** For operators. Not in the words of an upstream, which may repeat some of a prompt. */
+const errorOf = ({ status, refusal }: Failure): string =>
+  status === null ? refusal.message : `status ${status}`
 
 /** How long a deployment that failed so is to be left alone; null: it may have been an accident. */
 function coolingOf({ status, retryAfterMs }: Failure, cooldownMs: number): number | null {

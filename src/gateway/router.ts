@@ -35,8 +35,19 @@ export type Turn = {
   isOver: boolean
 }
 
-/** How one failed: null in `forMs` if it may have been an accident. */
-export type Failing = { readonly forMs: number | null }
+/** How one failed: null in `forMs` if it may have been an accident; `error` for operators. */
+export type Failing = { readonly forMs: number | null; readonly error: string }
+
+/** How a deployment does, as far as it was seen since the start; times since the epoch. */
+export type Health = {
+  /** When it is asked again, milliseconds; null: it is asked now. */
+  readonly cooledUntil: number | null
+  /** Null: none. */
+  readonly lastFailure: { readonly at: number; readonly error: string } | null
+  readonly callsInFlight: number
+  /** To the first byte, milliseconds, of which the newest count most; null: nobody knows. */
+  readonly latencyMs: number | null
+}
 
 type Live = {
   readonly deployment: Deployment
@@ -46,6 +57,7 @@ type Live = {
   inFlight: number
   /** To the first byte, milliseconds; null: nobody knows. */
   latencyMs: number | null
+  lastFailure: Health['lastFailure']
 }
 
 /**
@@ -69,7 +81,7 @@ export class Router {
         const { rpm: rpmLimit, tpm: tpmLimit, parallelMax } = deployment
         const limits = { rpmLimit, tpmLimit, maxParallelRequests: parallelMax }
         const live = { deployment, limits, cooldown: new Cooldown(), window: new RateWindow() }
-        return [deployment.id, { ...live, inFlight: 0, latencyMs: null }]
+        return [deployment.id, { ...live, inFlight: 0, latencyMs: null, lastFailure: null }]
       }),
     )
   }
@@ -108,8 +120,9 @@ export class Router {
     live.latencyMs = averaged(live.latencyMs, ms)
   }
 
-  failed({ deployment }: Turn, { forMs }: Failing, now: number) {
+  failed({ deployment }: Turn, { forMs, error }: Failing, now: number) {
     const live = this.#live.get(deployment.id)!
+    live.lastFailure = { at: now, error }
     live.cooldown.failed(now, forMs, this.rules)
   }
 
@@ -131,10 +144,10 @@ export class Router {
     if (turn.hold !== null) live.window.withdraw(turn.hold)
   }
 
-  /** When a deployment is asked again, milliseconds since the epoch; null: it is asked now. */
-  cooledUntil(id: string, now: number): number | null {
-    const until = this.#live.get(id)?.cooldown.until ?? 0
-    return until > now ? until : null
+  health(id: string, now: number): Health {
+    const { cooldown, lastFailure, inFlight, latencyMs } = this.#live.get(id)!
+    const cooledUntil = cooldown.until > now ? cooldown.until : null
+    return { cooledUntil, lastFailure, callsInFlight: inFlight, latencyMs }
   }
 
   #candidates({ model, region, isListed, isFit, misfit }: Wanted): Live[] {

@@ -48,6 +48,7 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'POST /global/spend/end_users',
     'GET /budget/list',
     'GET /budget/settings',
+    'GET /budget/reset',
     'POST /budget/info',
     'POST /budget/preview',
     'GET /key/info',

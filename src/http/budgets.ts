@@ -97,7 +97,7 @@ const SettingsQuery = checked(Type.Object({ budget_id: Id(about) }, closed))
 const answerBudget = { description: 'The budget.', schema: named('Budget') }
 const answerBudgets = { description: 'The budgets.', schema: Type.Array(named('Budget')) }
 
-const budgetNotFound = (id: string) =>
+export const budgetNotFound = (id: string) =>
   new Refusal('not_found', `Budget with id '${id}' does not exist.`, { param: 'budget_id' })
 const noIds = () =>
   new Refusal('invalid_request', "Specify list of budget id's to query. Passed in=[]", {

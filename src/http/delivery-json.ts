@@ -1,7 +1,7 @@
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import { EVENT_NAMES, type EventName } from '../ledger/event-name.ts'
-import { Id, NullableText, timeText } from './fields.ts'
+import { Id, NullableFailure, NullableText, timeText } from './fields.ts'
 import { checked } from './schema.ts'
 
 const STATUSES = ['pending', 'delivered', 'dead'] as const
@@ -183,6 +183,11 @@ export const ReceiverSchema = Type.Object(
     signed: Type.Boolean({ description: 'Whether it has a secret.', examples: [true] }),
     pending: Type.Integer({ description: 'Events that wait for it.', examples: [0] }),
     dead: Type.Integer({ description: 'Events given up and still kept.', examples: [0] }),
+    last_delivered_at: NullableTime({
+      description: 'When it took an event last. Null: none since the server started.',
+      examples: ['2026-11-01T09:30:00.000Z'],
+    }),
+    last_failure: NullableFailure('a delivery'),
   },
   { additionalProperties: false },
 )

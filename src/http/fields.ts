@@ -96,5 +96,25 @@ export const pageField = Type.Optional(
   }),
 )
 
+/** The last failure of somebody who is asked over and over, in an answer. */
+export const NullableFailure = (of: string) =>
+  Type.Unsafe<{ at: string; error: string } | null>({
+    anyOf: [
+      Type.Object(
+        {
+          at: Time({ description: 'When.', examples: ['2026-11-01T09:30:00.000Z'] }),
+          error: Type.String({ description: 'How it failed.', examples: ['status 500'] }),
+        },
+        { additionalProperties: false },
+      ),
+      { type: 'null' },
+    ],
+    description: `The last failure of ${of} since the server started. Null: none.`,
+    examples: [{ at: '2026-11-01T09:30:00.000Z', error: 'status 500' }],
+  })
+
+export const failureJson = (failure: { readonly at: number; readonly error: string } | null) =>
+  failure === null ? null : { at: timeText(failure.at), error: failure.error }
+
 /** A time as an answer writes it. */
 export const timeText = (atMs: number): string => new Date(atMs).toISOString()

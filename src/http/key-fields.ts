@@ -129,10 +129,10 @@ const ALL_MODELS = 'all-proxy-models'
 
 /** Throws `invalid_request` for a duration that is none, and for a budget with limits beside it. */
 export function readKeyChange(fields: KeyFields, now: number): KeyChange {
-  const limits = readLimits(withoutEmptyLimits(fields))
+  const { models, ...others } = fields
+  const limits = readLimits(withoutEmptyLimits(others))
   const own = limitsAnything(limits)
   if (typeof fields.budget_id === 'string' && own) throw bothBudgets(fields.budget_id)
-  const { models } = fields
   const isAll = models?.length === 0 || models?.includes(ALL_MODELS)
   const profile = given({
     alias: fields.key_alias,
@@ -156,7 +156,10 @@ export function readKeyChange(fields: KeyFields, now: number): KeyChange {
 }
 
 /** LiteLLM's scripts say "no limits for single models" with an empty map of them. */
-function withoutEmptyLimits({ model_max_budget: models, ...fields }: KeyFields): KeyFields {
+function withoutEmptyLimits({
+  model_max_budget: models,
+  ...fields
+}: Omit<KeyFields, 'models'>): Omit<KeyFields, 'models'> {
   if (models === undefined) return fields
   const isEmpty = models === null || Object.keys(models).length === 0
   return { ...fields, model_max_budget: isEmpty ? null : models }

@@ -17,6 +17,8 @@ export type KeyQuery = {
   readonly alias: string | null
   readonly hash: string | null
   readonly customerId: string | null
+  /** A part of the alias, the customer's id, or what may be shown of the key. Null: all. */
+  readonly search: string | null
   /** By their JSON names; only keys that have all of these. */
   readonly labels: Readonly<Record<string, string>>
   readonly sort: (typeof SORTS)[number]
@@ -57,6 +59,15 @@ const KeyListFields = Type.Object(
     customer_id: Type.Optional(
       Id({ description: 'Only keys that are bound to this customer.', examples: ['alice'] }),
     ),
+    search: Type.Optional(
+      Type.String({
+        maxLength: 256,
+        description:
+          'Only keys with this in their alias, in the id of their customer, or in what may be ' +
+          'shown of them (`key_name`: its last four characters).',
+        examples: ['back'],
+      }),
+    ),
     user_id: Type.Optional(
       Id({ description: "Only keys of this internal user of LiteLLM's.", examples: ['ours'] }),
     ),
@@ -94,6 +105,7 @@ export const readKeyQuery = (fields: KeyListFields): KeyQuery => ({
   alias: fields.key_alias ?? null,
   hash: fields.key_hash ?? null,
   customerId: fields.customer_id ?? null,
+  search: fields.search || null,
   labels: given({ user_id: fields.user_id, team_id: fields.team_id }),
   sort: fields.sort_by ?? 'created_at',
   descending: fields.sort_order !== 'asc',

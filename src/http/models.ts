@@ -2,19 +2,11 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { DeploymentConfig } from '../config/config.ts'
 import { nearest, Refusal } from '../errors.ts'
-import type { Price, Rates } from '../metering/price.ts'
-import { CONFIG_KEYS } from '../metering/prices.ts'
-import { unitPricesOf } from '../metering/unit-prices.ts'
-import { TOKEN_KINDS } from '../metering/usage.ts'
-import { timeText } from './fields.ts'
+import { type DeploymentParts, ModelInfo, modelInfo } from './model-info.ts'
 import { operation } from './operation.ts'
 
-export type ModelParts = {
+export type ModelParts = DeploymentParts & {
   readonly deployments: readonly DeploymentConfig[]
-  /** Null: unpriced. */
-  priceOf(deployment: DeploymentConfig): Price | null
-  /** Until when it is left alone because it failed, milliseconds; null: it is not. */
-  cooledUntil(id: string): number | null
   /** Tells which models a request is to see: a virtual key sees those that it may call. */
   listedFor(request: Request): (model: string) => boolean
 }
@@ -49,39 +41,6 @@ const ModelList = Type.Object(
       examples: ['list'],
     }),
     data: Type.Array(Model, { description: 'The served models.' }),
-  },
-  { additionalProperties: false },
-)
-
-const about = (description: string, example: unknown) => ({ description, examples: [example] })
-
-const ModelInfo = Type.Object(
-  {
-    data: Type.Array(
-      Type.Object(
-        {
-          model_name: Type.String(about('What a call sends as `model`.', 'gpt-4o')),
-          litellm_params: Type.Object(
-            {
-              model: Type.String(about('What its upstream is asked for.', 'openai/gpt-4o')),
-              api_base: Type.Optional(
-                Type.String(about('Where its upstream is.', 'https://api.openai.com/v1')),
-              ),
-            },
-            { additionalProperties: false, description: 'How it is reached; never a key.' },
-          ),
-          model_info: Type.Record(Type.String(), Type.Unknown(), {
-            description:
-              'The `model_info` of the config, the id of the deployment, and dollars per token ' +
-              'of each kind; no prices where none is known. `cooldown_until` while it is not ' +
-              'asked because it failed.',
-            examples: [{ id: 'gpt-4o-1', input_cost_per_token: 0.0000025 }],
-          }),
-        },
-        { additionalProperties: false },
-      ),
-      { description: 'Each deployment: several may serve one model.' },
-    ),
   },
   { additionalProperties: false },
 )
@@ -141,53 +100,11 @@ export function modelRoutes(parts: ModelParts) {
       .get(`${prefix}/model/info`, info, {
         detail: operation({
           tag,
-          summary: 'Each deployment, with its prices',
-          description: 'As LiteLLM `GET /model/info`, without anything secret.',
+          summary: 'Each deployment, with its prices and how it does',
+          description: 'As LiteLLM `GET /model/info`, without anything secret, and with `health`.',
           answer: { description: 'The deployments.', schema: ModelInfo },
         }),
       })
   }
   return routes
 }
-
-function modelInfo(deployment: DeploymentConfig, parts: ModelParts) {
-  const { id, modelName, provider, upstreamModel, apiBase, modelInfo } = deployment
-  const price = parts.priceOf(deployment)
-  const cooled = parts.cooledUntil(id)
-  const params = { model: `${provider}/${upstreamModel}` }
-  return {
-    model_name: modelName,
-    litellm_params: apiBase === null ? params : { ...params, api_base: withoutSecrets(apiBase) },
-    model_info: {
-      ...modelInfo,
-      id,
-      ...(price === null ? {} : pricesJson(price)),
-      ...(cooled === null ? {} : { cooldown_until: timeText(cooled) }),
-    },
-  }
-}
-
-/** A base URL may hold a user and a password, or a key in its query. */
-function withoutSecrets(apiBase: string): string {
-  if (!URL.canParse(apiBase)) return apiBase
-  const { protocol, host, pathname } = new URL(apiBase)
-  return `${protocol}//${host}${pathname}`
-}
-
-/** Of a price that depends on quality and size the dearest. */
-function pricesJson(price: Price): Record<string, number> {
-  const { rates, tiers } = price
-  const named = (rates: Rates, suffix: string) =>
-    TOKEN_KINDS.map((kind) => [`${CONFIG_KEYS[kind]}${suffix}`, dollarsPerToken(rates[kind])])
-  const above = tiers.flatMap((tier) =>
-    named(tier.rates, `_above_${tier.inputTokensAbove / 1_000}k_tokens`),
-  )
-  const ofTokens = price.hasTokens === false ? [] : [...named(rates, ''), ...above]
-  const ofUnits = unitPricesOf(price)
-    .toSorted((a, b) => a.dollars - b.dollars)
-    .map(({ key, dollars }) => [key, dollars])
-  return Object.fromEntries([...ofTokens, ...ofUnits])
-}
-
-/** From nano-dollars a million. One division, so the nearest double to the true price. */
-const dollarsPerToken = (nanosPerMillion: number): number => nanosPerMillion / 1e15

@@ -7,6 +7,7 @@ import { type ActivityParts, activityRoutes } from './activity.ts'
 import { pathOf } from './address.ts'
 import type { Authenticate } from './auth.ts'
 import { BudgetSchema } from './budget-json.ts'
+import { budgetResetRoutes } from './budget-reset.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
 import { consoleRoutes, isConsolePath } from './console.ts'
 import { CustomerSchema } from './customer-json.ts'
@@ -125,6 +126,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(seriesRoutes(parts))
     .use(nowRoutes(parts))
     .use(budgetRoutes(withModels))
+    .use(budgetResetRoutes(parts))
     .use(previewRoutes(parts))
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))

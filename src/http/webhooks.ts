@@ -16,7 +16,7 @@ import {
   receiverNotFound,
   TrySchema,
 } from './delivery-json.ts'
-import { Id } from './fields.ts'
+import { failureJson, Id, timeText } from './fields.ts'
 import { JSON_BODY } from './json-body.ts'
 import { operation } from './operation.ts'
 import { plainQuery } from './query.ts'
@@ -33,7 +33,7 @@ export type DeliveryStore = {
 
 export type WebhookParts = {
   readonly deliveries: DeliveryStore
-  readonly outbox: Pick<Outbox, 'receivers' | 'trySample' | 'wake'>
+  readonly outbox: Pick<Outbox, 'receivers' | 'receptionOf' | 'trySample' | 'wake'>
 }
 
 const tag = 'Webhooks'
@@ -106,8 +106,23 @@ export function webhookRoutes({ deliveries, outbox }: WebhookParts) {
     if (!names.includes(name)) throw receiverNotFound(name, names)
   }
 
+  const receiverJson = (receiver: Receiver) => {
+    const { name, url, events, secrets } = receiver
+    const { deliveredAt, lastFailure } = outbox.receptionOf(name)
+    return {
+      name,
+      url: `${new URL(url).origin}/…`,
+      events: events ?? EVENT_NAMES,
+      signed: secrets.length > 0,
+      pending: deliveries.count(name, 'pending'),
+      dead: deliveries.count(name, 'dead'),
+      last_delivered_at: deliveredAt === null ? null : timeText(deliveredAt),
+      last_failure: failureJson(lastFailure),
+    }
+  }
+
   return new Elysia({ normalize: false })
-    .get('/webhook/receivers', () => outbox.receivers.map(receiverJson(deliveries)), {
+    .get('/webhook/receivers', () => outbox.receivers.map(receiverJson), {
       detail: operation({
         tag,
         summary: 'List the receivers',
@@ -206,12 +221,3 @@ export function webhookRoutes({ deliveries, outbox }: WebhookParts) {
       },
     )
 }
-
-const receiverJson = (deliveries: DeliveryStore) => (receiver: Receiver) => ({
-  name: receiver.name,
-  url: `${new URL(receiver.url).origin}/…`,
-  events: receiver.events ?? EVENT_NAMES,
-  signed: receiver.secrets.length > 0,
-  pending: deliveries.count(receiver.name, 'pending'),
-  dead: deliveries.count(receiver.name, 'dead'),
-})

@@ -1,4 +1,4 @@
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
 
 /**
  * Days of reports are UTC's, as in LiteLLM, and have numbers: days since the epoch. A call counts

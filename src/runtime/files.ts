@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -44,4 +45,15 @@ export type FileFacts = {
   /** How many hard links it has. */
   readonly names: number
   readonly bytes: number
+}
+
+/** Writes a file that only its owner can read, and sees to it that it is on the disk. */
+export async function writeFile(path: string, pieces: AsyncIterable<string>) {
+  const file = openSync(path, 'w', 0o600)
+  try {
+    for await (const piece of pieces) writeSync(file, piece)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
 }

@@ -9,6 +9,8 @@ import {
 import type { Nanos } from '../ledger/money.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 
+export type FindBudget = (id: string) => Budget | null
+
 /** Budgets in the database. What writes is called inside a transaction of the flush loop. */
 export type BudgetTable = {
   find(id: string): Budget | null

@@ -1,7 +1,8 @@
-import { dayOf } from '../ledger/day.ts'
+import { DAY_MS, dayOf } from '../ledger/day.ts'
 import { snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
+import { BEFORE } from './pruned.ts'
 import type { SumTable } from './sum-table.ts'
 
 /** In place of a tab or a key where there is none: a primary key takes no null. */
@@ -43,12 +44,12 @@ export const DAILY: SumTable = {
 }
 
 /** The same sums from the rows of the ledger themselves. */
-const summedLedger = (kinds: readonly string[]) => `
-  SELECT settled_at / 86400000 AS day, coalesce(tab, ${NOBODY}) AS tab,
+const summedLedger = (kinds: readonly string[], where = '') => `
+  SELECT settled_at / ${DAY_MS} AS day, coalesce(tab, ${NOBODY}) AS tab,
     coalesce(key_id, ${NOBODY}) AS key_id, model, deployment,
     sum(outcome <> 'correction') AS calls, sum(outcome = 'upstream_failed') AS failed_calls,
     ${[...kinds, 'cost', 'charge'].map((name) => `sum(${name}) AS ${name}`).join(', ')}
-  FROM ledger GROUP BY 1, 2, 3, 4, 5`
+  FROM ledger ${where} GROUP BY 1, 2, 3, 4, 5`
 
 /** The migration that makes the table, with the sums of the rows that there are. */
 export function createDaily(database: Database): string {
@@ -91,9 +92,10 @@ export function wrongDays(database: Database): readonly SqlRow[] {
   const tokens = KIND_COLUMNS.join(' + ')
   return database
     .prepare(`
-      WITH booked AS (${summedLedger(KIND_COLUMNS)}),
-        rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM daily),
-        sums AS (SELECT ${columns} FROM daily EXCEPT SELECT ${columns} FROM booked),
+      WITH booked AS (${summedLedger(KIND_COLUMNS, `WHERE settled_at >= ${BEFORE}`)}),
+        kept AS (SELECT * FROM daily WHERE day >= ${BEFORE} / ${DAY_MS}),
+        rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM kept),
+        sums AS (SELECT ${columns} FROM kept EXCEPT SELECT ${columns} FROM booked),
         both AS (
           SELECT day, calls AS rows_calls, ${tokens} AS rows_tokens, cost AS rows_cost,
             charge AS rows_charge, 0 AS calls, 0 AS tokens, 0 AS cost, 0 AS charge FROM rows

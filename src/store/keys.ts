@@ -29,6 +29,8 @@ export type KeyQuery = {
   readonly alias: string | null
   readonly hash: string | null
   readonly customerId: string | null
+  /** A part of the alias, the customer's id or the name. Null: all. */
+  readonly search: string | null
   /** By their JSON names; only keys that have all of these. */
   readonly labels: Readonly<Record<string, string>>
   readonly sort: keyof typeof SORTS
@@ -160,6 +162,13 @@ function conditions(query: KeyQuery): { where: string; values: SqlValue[] } {
   only('alias', query.alias)
   only('hash', query.hash)
   only('customer_id', query.customerId)
+  if (query.search !== null) {
+    values.push(`%${query.search.replace(/[\\%_]/g, '\\$&')}%`)
+    const like = ['alias', 'customer_id', 'name'].map(
+      (column) => `${column} LIKE ?${values.length} ESCAPE '\\'`,
+    )
+    clauses.push(`(${like.join(' OR ')})`)
+  }
   for (const [name, value] of Object.entries(query.labels)) only(`labels ->> '${name}'`, value)
   return { where: clauses.join(' AND '), values }
 }

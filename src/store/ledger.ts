@@ -3,6 +3,7 @@ import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { DAILY } from './daily.ts'
+import { chargedBetween } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { PendingSums, sumWriter } from './sum-table.ts'
 
@@ -67,7 +68,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const charge = database.prepare(`
     UPDATE customers SET
       spent = CASE WHEN period_start = ?2 THEN spent + ?3
-        ELSE (SELECT coalesce(sum(charge), 0) FROM ledger WHERE tab = ?1 AND settled_at >= ?2) END,
+        ELSE ${chargedBetween('tab', { of: '?1', since: '?2' })} END,
       told = CASE WHEN period_start = ?2 THEN told ELSE '[]' END,
       total_spent = total_spent + ?3,
       period_start = ?2
@@ -75,8 +76,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const chargeKey = database.prepare(`
     UPDATE keys SET
       spent = CASE WHEN period_start = ?2 THEN spent + ?3
-        ELSE (SELECT coalesce(sum(charge), 0) FROM ledger
-          WHERE key_id = ?1 AND settled_at >= ?2) END,
+        ELSE ${chargedBetween('key_id', { of: '?1', since: '?2' })} END,
       total_spent = total_spent + ?3,
       period_start = ?2
     WHERE id = ?1`)
@@ -132,13 +132,13 @@ export function ledgerTable(database: Database): LedgerTable {
 }
 
 function ledgerSums(database: Database, column: 'tab' | 'key_id'): LedgerSums {
-  const sum = (where: string) =>
+  const sum = (more: { readonly until?: string; readonly model?: string }) =>
     database.prepare(
-      `SELECT coalesce(sum(charge), 0) AS spent FROM ledger WHERE ${column} = ?1 AND ${where}`,
+      `SELECT ${chargedBetween(column, { of: '?1', since: '?2', ...more })} AS spent`,
     )
-  const since = sum('settled_at >= ?2')
-  const onModel = sum('settled_at >= ?2 AND model = ?3')
-  const between = sum('settled_at >= ?2 AND settled_at < ?3')
+  const since = sum({})
+  const onModel = sum({ model: '?3' })
+  const between = sum({ until: '?3' })
   return {
     spentSince: (id, from) => since.get(id, from)?.['spent'] as Nanos,
     spentOnModelSince: (id, model, from) => onModel.get(id, from, model)?.['spent'] as Nanos,

@@ -4,6 +4,7 @@ import { type LedgerRow, snakeCase } from '../ledger/settlement.ts'
 import { INPUT_KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { columnsOf, NOBODY } from './daily.ts'
+import { BEFORE } from './pruned.ts'
 import type { SumTable } from './sum-table.ts'
 
 /**
@@ -119,11 +120,12 @@ export const ROLLUPS: readonly (SumTable & {
 function summedLedger(
   { group, groupSql }: (typeof ROLLUPS)[number],
   kinds: ReadonlySet<unknown>,
+  where = '',
 ): string {
   const names = group.map((name, at) => `${groupSql[at]} AS ${name}`)
   const sums = Object.entries(measured(kinds)).map(([name, sql]) => `sum(${sql}) AS ${name}`)
   const places = group.map((_, at) => at + 1)
-  return `SELECT ${[...names, ...sums].join(', ')} FROM ledger GROUP BY ${places}`
+  return `SELECT ${[...names, ...sums].join(', ')} FROM ledger ${where} GROUP BY ${places}`
 }
 
 /** The migration that makes the tables, with the sums of the rows that there are. */
@@ -154,9 +156,11 @@ export function wrongRollups(database: Database): (SqlRow & { readonly called: s
       MEASURES.map((name) => `${mine ? name : 0} AS rows_${name}, ${mine ? 0 : name} AS ${name}`)
     const rows = database
       .prepare(`
-        WITH booked AS (${summedLedger(rollup, kinds)}),
-          rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM ${rollup.table}),
-          sums AS (SELECT ${columns} FROM ${rollup.table} EXCEPT SELECT ${columns} FROM booked),
+        WITH booked AS (${summedLedger(rollup, kinds, `WHERE settled_at >= ${BEFORE}`)}),
+          kept AS (SELECT * FROM ${rollup.table}
+            WHERE ${rollup.day} >= ${BEFORE} / ${24 * HOUR_MS}),
+          rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM kept),
+          sums AS (SELECT ${columns} FROM kept EXCEPT SELECT ${columns} FROM booked),
           both AS (SELECT ${rollup.day} AS day, ${side(true)} FROM rows
             UNION ALL SELECT ${rollup.day}, ${side(false)} FROM sums)
         SELECT day, ${[...both('rows_'), ...both('')].join(', ')} FROM both

@@ -7,6 +7,8 @@ import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
 import { wrongCounts } from './customer-counts.ts'
 import { wrongDays } from './daily.ts'
+import { wrongPruned } from './prune.ts'
+import { chargedBetween } from './pruned.ts'
 import { usageIn } from './records.ts'
 import { wrongRollups } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
@@ -16,6 +18,8 @@ import { UnusableDatabase, unusable } from './trouble.ts'
 export type Verdict = {
   readonly customers: number
   readonly rows: number
+  /** Rows that were pruned: only the sums of their days are there. */
+  readonly pruned: number
   /** Calls under way, or left by a process that died; the next start settles those. */
   readonly open: number
   /** Sum of all charges. */
@@ -68,11 +72,13 @@ function look(database: Database, path: string): Verdict {
     ...wrongSumsOfDays(database),
     ...wrongSumsOfCharts(database),
     ...wrongCounts(database),
+    ...wrongPruned(database),
   ]
   const totals = database
     .prepare(
       `SELECT (SELECT count(*) FROM customers) AS customers, count(*) AS rows,
-         (SELECT count(*) FROM open_calls) AS open, coalesce(sum(charge), 0) AS charged
+         (SELECT count(*) FROM open_calls) AS open, (SELECT rows FROM pruned) AS pruned,
+         coalesce(sum(charge), 0) + (SELECT charge FROM pruned) AS charged
        FROM ledger`,
     )
     .get()!
@@ -82,6 +88,7 @@ function look(database: Database, path: string): Verdict {
     customers: totals['customers'] as number,
     rows: totals['rows'] as number,
     open: totals['open'] as number,
+    pruned: totals['pruned'] as number,
     charged: totals['charged'] as Nanos,
     faults,
   }
@@ -118,16 +125,22 @@ function wrongSums(database: Database): string[] {
 /** Cached sums of a table against those of its rows; `column` is what names it in the ledger. */
 function wrongSumsOf(
   database: Database,
-  { table, name, id, column }: Readonly<Record<'table' | 'name' | 'id' | 'column', string>>,
+  {
+    table,
+    name,
+    id,
+    column,
+  }: Readonly<Record<'table' | 'name' | 'id', string>> & {
+    readonly column: 'tab' | 'key_id'
+  },
 ): string[] {
-  const own = `${column} = ${table}.${id}`
+  const of = `${table}.${id}`
   const rows = database
     .prepare(`
       SELECT * FROM (
         SELECT ${name} AS name, deleted_at, spent, total_spent,
-          (SELECT coalesce(sum(charge), 0) FROM ledger WHERE ${own}) AS total,
-          (SELECT coalesce(sum(charge), 0) FROM ledger
-            WHERE ${own} AND settled_at >= period_start) AS since
+          ${chargedBetween(column, { of, since: '0' })} AS total,
+          ${chargedBetween(column, { of, since: 'period_start' })} AS since
         FROM ${table})
       WHERE total_spent <> total OR spent <> since`)
     .all()

@@ -7,9 +7,10 @@ import { Money } from './parts.tsx'
 /** `GET /spend/series`. */
 export type Series = {
   readonly step: 'day' | 'hour'
+  readonly by: 'none' | 'model' | 'customer'
   readonly total: Metrics
   readonly series: readonly {
-    /** Null: all the others together. Empty: calls that named no customer. */
+    /** Null: all the others together. Empty: calls without a customer, or what is of no model. */
     readonly name: string | null
     readonly alias?: string | null
     readonly total: Metrics
@@ -19,6 +20,8 @@ export type Series = {
 
 /** As much of it as a chart shows. */
 export type Charted = {
+  /** Says what one without a name is. */
+  readonly by?: Series['by']
   readonly step: Series['step']
   readonly series: readonly {
     readonly name: string | null
@@ -31,9 +34,10 @@ const HEIGHT = 240
 /** As many as `--series-…` there are in the style; the others have the last. */
 export const COLOURS = 8
 
-export function seriesName(name: string | null): string {
+export function seriesName(name: string | null, by: Series['by'] = 'none'): string {
   if (name === null) return 'all others'
-  return name === '' ? 'no customer' : name
+  const nameless = by === 'model' ? 'corrections' : 'no customer'
+  return name === '' ? nameless : name
 }
 
 const colourName = (index: number, name: string | null) =>
@@ -82,7 +86,8 @@ export function SpendChart({ of, label }: { readonly of: Charted; readonly label
         {of.series.map(({ name, total, points }, index) => (
           <span key={name} class="entry">
             <i class={colourName(index, name)} />
-            {seriesName(name)} <Money of={at === null ? total.spend : (points[at]?.spend ?? 0)} />
+            {seriesName(name, of.by)}{' '}
+            <Money of={at === null ? total.spend : (points[at]?.spend ?? 0)} />
           </span>
         ))}
       </figcaption>
@@ -107,7 +112,7 @@ function SeriesTable({ of, label }: { readonly of: Charted; readonly label: stri
             <th scope="col">{of.step === 'day' ? 'Day (UTC)' : 'Hour'}</th>
             {of.series.map(({ name }) => (
               <th key={name} scope="col" class="right">
-                {seriesName(name)}
+                {seriesName(name, of.by)}
               </th>
             ))}
           </tr>

@@ -1,6 +1,14 @@
 import { render } from 'preact'
 import { ErrorBoundary, LocationProvider, Route, Router } from 'preact-iso'
+import { Budget } from './pages/budget.tsx'
+import { Budgets } from './pages/budgets.tsx'
+import { Customer } from './pages/customer.tsx'
+import { Customers } from './pages/customers.tsx'
+import { Keys } from './pages/keys.tsx'
+import { Models } from './pages/models.tsx'
 import { Overview } from './pages/overview.tsx'
+import { Playground } from './pages/playground.tsx'
+import { Webhooks } from './pages/webhooks.tsx'
 import { Empty, PageHead } from './parts.tsx'
 import { SignedIn } from './session.tsx'
 import { applyTheme, Shell } from './shell.tsx'
@@ -23,6 +31,14 @@ const Console = () => (
         <ErrorBoundary>
           <Router>
             <Route path="/ui" component={Overview} />
+            <Route path="/ui/customers" component={Customers} />
+            <Route path="/ui/customers/:id" component={Customer} />
+            <Route path="/ui/budgets" component={Budgets} />
+            <Route path="/ui/budgets/:id" component={Budget} />
+            <Route path="/ui/models" component={Models} />
+            <Route path="/ui/playground" component={Playground} />
+            <Route path="/ui/keys" component={Keys} />
+            <Route path="/ui/webhooks" component={Webhooks} />
             <Route default component={NotFound} />
           </Router>
         </ErrorBoundary>

@@ -195,13 +195,21 @@ export const LoadProblem = ({
 /** Text to be copied: a secret, a line of config. */
 export function Copy({ text, label }: { readonly text: string; readonly label: string }) {
   const [isCopied, setCopied] = useState(false)
+  const lines = text.split('\n').length
   const copy = async () => {
     await navigator.clipboard.writeText(text)
     setCopied(true)
   }
   return (
     <div class="copy">
-      <textarea readOnly rows={text.split('\n').length} aria-label={label} value={text} />
+      <textarea
+        readOnly
+        rows={lines}
+        // Lines that belong together are scrolled to, and not broken.
+        wrap={lines === 1 ? 'soft' : 'off'}
+        aria-label={label}
+        value={text}
+      />
       {navigator.clipboard !== undefined && (
         <button type="button" onClick={copy}>
           <span aria-live="polite">{isCopied ? 'Copied' : 'Copy'}</span>

@@ -1,4 +1,5 @@
-import type { ComponentChildren } from 'preact'
+import { type ComponentChildren, Fragment } from 'preact'
+import { useState } from 'preact/hooks'
 
 export type Column<Row> = {
   readonly name: string
@@ -19,6 +20,7 @@ export function Table<Row>({
   order,
   onOrder,
   isLoading = false,
+  detail,
 }: {
   /** For screen readers: what the rows are. */
   readonly label: string
@@ -28,30 +30,102 @@ export function Table<Row>({
   readonly order?: Order
   readonly onOrder?: (order: Order) => void
   readonly isLoading?: boolean
+  /** What a row shows beneath it when it is opened, and what is opened then, for screen readers. */
+  readonly detail?: {
+    readonly nameOf: (row: Row) => string
+    readonly of: (row: Row) => ComponentChildren
+  }
 }) {
+  const [opened, setOpened] = useState<string | null>(null)
   return (
     <div class="table" aria-busy={isLoading}>
+      {onOrder !== undefined && <OrderField columns={columns} order={order} onOrder={onOrder} />}
       <table aria-label={label}>
         <thead>
           <tr>
+            {detail !== undefined && (
+              <th scope="col" class="opener">
+                <span class="unseen">More</span>
+              </th>
+            )}
             {columns.map((column) => (
               <Head key={column.name} column={column} order={order} onOrder={onOrder} />
             ))}
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map(({ name, isNumber, cell }) => (
-                <td key={name} data-name={name} class={isNumber ? 'right' : undefined}>
-                  {cell(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
+          {rows.map((row) => {
+            const key = keyOf(row)
+            const isOpen = key === opened
+            return (
+              <Fragment key={key}>
+                <tr>
+                  {detail !== undefined && (
+                    <td class="opener">
+                      <button
+                        type="button"
+                        class="quiet"
+                        aria-expanded={isOpen}
+                        aria-label={detail.nameOf(row)}
+                        onClick={() => setOpened(isOpen ? null : key)}
+                      >
+                        <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span>
+                      </button>
+                    </td>
+                  )}
+                  {columns.map(({ name, isNumber, cell }) => (
+                    <td key={name} data-name={name} class={isNumber ? 'right' : undefined}>
+                      {cell(row)}
+                    </td>
+                  ))}
+                </tr>
+                {isOpen && (
+                  <tr class="opened">
+                    <td colSpan={columns.length + 1}>{detail?.of(row)}</td>
+                  </tr>
+                )}
+              </Fragment>
+            )
+          })}
         </tbody>
       </table>
     </div>
+  )
+}
+
+/** The choice of an order where there is no head to press on: on a phone. */
+function OrderField<Row>({
+  columns,
+  order,
+  onOrder,
+}: {
+  readonly columns: readonly Column<Row>[]
+  readonly order: Order | undefined
+  readonly onOrder: (order: Order) => void
+}) {
+  const choose = (chosen: string) => {
+    const [sort, direction] = chosen.split(' ')
+    onOrder({ sort: sort!, order: direction === 'asc' ? 'asc' : 'desc' })
+  }
+  return (
+    <label class="order">
+      Sort by{' '}
+      <select
+        value={order === undefined ? '' : `${order.sort} ${order.order}`}
+        onChange={(event) => choose(event.currentTarget.value)}
+      >
+        {columns.flatMap(({ name, sort }) =>
+          sort === undefined
+            ? []
+            : (['desc', 'asc'] as const).map((direction) => (
+                <option key={`${sort} ${direction}`} value={`${sort} ${direction}`}>
+                  {name}
+                  {ARROWS[direction]}
+                </option>
+              )),
+        )}
+      </select>
+    </label>
   )
 }
 
@@ -89,18 +163,21 @@ function Head<Row>({
 
 /** The way to other pages of a list that goes by cursors. */
 export const Pager = ({
+  label = 'Pages',
   page,
   hasNext,
   onPage,
   children,
 }: {
+  /** For screen readers, where there are several on a page. */
+  readonly label?: string
   /** From 1. */
   readonly page: number
   readonly hasNext: boolean
   readonly onPage: (page: number) => void
   readonly children?: ComponentChildren
 }) => (
-  <nav class="pager" aria-label="Pages">
+  <nav class="pager" aria-label={label}>
     <span class="muted" aria-live="polite">
       {children}
     </span>

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { address, get, type Query } from './api.ts'
+import { address, get, type Query, respond } from './api.ts'
 
 export type Loaded<Answer> = {
   /** What was answered last: it stays while the next is on its way. */
@@ -19,14 +19,59 @@ export function useData<Answer>(
   bearer: string | null = null,
 ): Loaded<Answer> {
   const asked = path === null ? null : address(path, query)
+  const headers = bearer === null ? {} : { authorization: `Bearer ${bearer}` }
+  return useAnswer(asked, (signal) => get<Answer>(asked!, {}, { signal, headers }), bearer)
+}
+
+/** A page of a list that goes by cursors. */
+export type Page<Row> = {
+  readonly rows: readonly Row[]
+  /** The cursor of the next page; null: this is the last. */
+  readonly next: string | null
+  /** How many there are on all pages, as far as the server says it. */
+  readonly total: number | null
+  /** There are so many at least; the rest was not counted. */
+  readonly totalAtLeast: number | null
+}
+
+/** The same, of a list whose next page and length are in the headers. */
+export function usePage<Row>(path: string, query: Query): Loaded<Page<Row>> {
+  const asked = address(path, query)
+  return useAnswer(asked, async (signal) => {
+    const response = await respond(asked, { signal })
+    const { headers } = response
+    const count = (name: string) => (headers.has(name) ? Number(headers.get(name)) : null)
+    return {
+      rows: (await response.json()) as readonly Row[],
+      next: headers.get('x-next-cursor'),
+      total: count('x-total-count'),
+      totalAtLeast: count('x-total-count-at-least'),
+    }
+  })
+}
+
+/** What a question that changes nothing would be answered to this body; null: it is not asked. */
+export function usePreview<Answer>(path: string, json: unknown): Loaded<Answer> {
+  const asked = json === null ? null : JSON.stringify(json)
+  return useAnswer(
+    asked,
+    async (signal) => (await respond(path, { json, signal })).json() as Promise<Answer>,
+  )
+}
+
+/** What `load` gives for what is `asked`; the last answer stays until there is another. */
+function useAnswer<Answer>(
+  asked: string | null,
+  load: (signal: AbortSignal) => Promise<Answer>,
+  bearer: string | null = null,
+): Loaded<Answer> {
   const [state, setState] = useState<{ data?: Answer; error?: unknown; of?: string | null }>({})
   const [round, setRound] = useState(0)
   const reload = useCallback(() => setRound((before) => before + 1), [])
   useEffect(() => {
     if (asked === null) return
     const { signal, abort } = cancelling()
-    const headers = bearer === null ? {} : { authorization: `Bearer ${bearer}` }
-    get<Answer>(asked, {}, { signal, headers }).then(
+    load(signal).then(
       (data) => signal.aborted || setState({ data, of: asked }),
       (error: unknown) =>
         signal.aborted || setState(({ data }) => ({ ...(data && { data }), error, of: asked })),

@@ -72,21 +72,25 @@ describe('one that failed', () => {
   test('is left alone for a while, and then has its turns again', () => {
     const { router, take, next } = routerOf([{}, {}])
     const turn = take()
-    router.failed(turn, { forMs: 1_000 }, 0)
+    router.failed(turn, { forMs: 1_000, error: 'status 500' }, 0)
     expect([next(), next(), next()]).toEqual(['m#1', 'm#1', 'm#1'])
-    expect(router.cooledUntil('m#0', 0)).toBe(1_000)
+    expect(router.health('m#0', 0)).toMatchObject({
+      cooledUntil: 1_000,
+      lastFailure: { at: 0, error: 'status 500' },
+    })
     expect([next({ now: 1_000 }), next({ now: 1_000 })].toSorted()).toEqual(['m#0', 'm#1'])
-    expect(router.cooledUntil('m#0', 1_000)).toBeNull()
+    expect(router.health('m#0', 1_000).cooledUntil).toBeNull()
+    expect(router.health('m#1', 0).lastFailure).toBeNull()
   })
 
   test('is asked all the same when it is the only one, or all have failed: the longest ago first', () => {
     const alone = routerOf([{}])
-    alone.router.failed(alone.take(), { forMs: 1_000 }, 0)
+    alone.router.failed(alone.take(), { forMs: 1_000, error: 'status 500' }, 0)
     expect(alone.next()).toBe('m#0')
     const { router, take, next } = routerOf([{}, {}])
     const [first, second] = [take(), take()]
-    router.failed(second, { forMs: 1_000 }, 0)
-    router.failed(first, { forMs: 5_000 }, 0)
+    router.failed(second, { forMs: 1_000, error: 'status 500' }, 0)
+    router.failed(first, { forMs: 5_000, error: 'status 500' }, 0)
     expect(next()).toBe(second.deployment.id)
   })
 

@@ -61,6 +61,7 @@ const OPEN: Record<KeyRole, string[]> = {
     'POST /global/spend/end_users',
     'GET /budget/list',
     'GET /budget/settings',
+    'GET /budget/reset',
     'POST /budget/info',
     'POST /budget/preview',
     'GET /key/info',

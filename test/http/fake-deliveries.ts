@@ -55,6 +55,10 @@ export function fakeWebhooks(
     },
     outbox: {
       receivers,
+      receptionOf: (name) => ({
+        deliveredAt: name === 'crm' ? NOW : null,
+        lastFailure: name === 'crm' ? null : { at: NOW, error: 'status 500' },
+      }),
       async trySample(name) {
         const sample = sampleEvent('budget_crossed', { newId: () => '01A', now: NOW })
         const to = receivers.filter((receiver) => name === null || receiver.name === name)

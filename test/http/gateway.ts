@@ -70,7 +70,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     nearLimits: { async *above() {}, async *nearOwn() {} },
     deployments: [deployment({ modelName: 'demo', provider: 'demo', apiBase: null })],
     priceOf: () => null,
-    cooledUntil: () => null,
+    healthOf: () => UNSEEN,
     held: (): Nanos => ZERO,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
@@ -114,6 +114,9 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
 const DAY_MS = 86_400_000
 const NO_PAGE = { html: '<!doctype html>', script: '', style: '' }
 const TOKENS = portalTokens(MASTER_KEY)
+
+/** A deployment that nobody has asked. */
+const UNSEEN = { cooledUntil: null, lastFailure: null, callsInFlight: 0, latencyMs: null }
 
 /** A store without a key; tests of the routes of keys have a real one. */
 const NO_KEYS: ServerParts['keys'] = {

@@ -35,6 +35,17 @@ describe('/key/info', () => {
 })
 
 describe('/key/update', () => {
+  test('puts a key with models of its own on a shared budget: its models are no limit', async () => {
+    const { generate, post, infoOf } = await withStore()
+    await post('/budget/new', { budget_id: 'pro', max_budget: 100 })
+    const { token } = await generate({ budget_id: 'pro', models: ['demo'] })
+    expect(await infoOf(token)).toMatchObject({ budget_id: 'pro', models: ['demo'] })
+    await post('/key/update', { key: token, max_budget: 1, models: [] })
+    const { status } = await post('/key/update', { key: token, budget_id: 'pro', models: [] })
+    expect(status).toBe(200)
+    expect(await infoOf(token)).toMatchObject({ budget_id: 'pro', max_budget: 100, models: [] })
+  })
+
   test('changes what is sent and nothing else, and null clears', async () => {
     const { generate, post, infoOf } = await withStore()
     const { token } = await generate({
@@ -166,6 +177,18 @@ describe('/key/list', () => {
     }
   })
 
+  test('finds keys by a part of their alias, their customer or their last characters', async () => {
+    const { generate, get } = await withStore()
+    const made = await generate({ key_alias: '100%_web', customer_id: 'alice' })
+    await generate({ key_alias: '100xyweb', customer_id: 'bob' })
+    await generate()
+    for (const search of ['0%_W', 'LIC', made.key.slice(-4)]) {
+      const { json } = await get(`/key/list?search=${encodeURIComponent(search)}`)
+      expect(json, search).toMatchObject({ keys: [made.token], total_count: 1 })
+    }
+    expect((await get('/key/list?search=')).json.total_count).toBe(3)
+  })
+
   test('shows the secret of no key, nor does the database have it', async () => {
     const { generate, get, store } = await withStore()
     const { key } = await generate({ key_alias: 'a' })
@@ -176,6 +199,7 @@ describe('/key/list', () => {
 })
 
 const ALL = {
+  search: null,
   page: 1,
   pageSize: 10,
   alias: null,

@@ -66,18 +66,55 @@ describe.each(['/v1/model/info', '/model/info'])('%s', (path) => {
 
   test('a model without a price has none, and not a price of zero', async () => {
     const { json } = await gatewayWith({ deployments, priceOf: () => null }).get(path)
-    expect(json.data[0].model_info).toEqual({ id: 'a' })
+    expect(json.data[0].model_info).toEqual({
+      id: 'a',
+      price_source: null,
+      config_line: 1,
+    })
   })
 
   test('tells what is not billed by tokens in its own unit, and no price of tokens', async () => {
     const priceOf = () => builtInPrice('openai', 'whisper-1')
     const { json } = await gatewayWith({ deployments, priceOf }).get(path)
-    expect(json.data[0].model_info).toEqual({ id: 'a', input_cost_per_second: 0.0001 })
+    expect(json.data[0].model_info).toMatchObject({ id: 'a', input_cost_per_second: 0.0001 })
+    expect(json.data[0].model_info).not.toHaveProperty('input_cost_per_token')
   })
 
   test('tells the dearest of the prices that depend on what is asked for', async () => {
     const priceOf = () => builtInPrice('openai', 'dall-e-3')
     const { json } = await gatewayWith({ deployments, priceOf }).get(path)
-    expect(json.data[0].model_info).toEqual({ id: 'a', output_cost_per_image: 0.12 })
+    expect(json.data[0].model_info).toMatchObject({ id: 'a', output_cost_per_image: 0.12 })
+    expect(json.data[0].model_info).not.toHaveProperty('input_cost_per_token')
+  })
+
+  test('tells where a price is from, how a deployment is used, and how it does', async () => {
+    const at = Date.parse('2026-11-01T09:30:00Z')
+    const own = deployment({ id: 'own', line: 0, weight: 3, rpm: 60, tpm: 9_000, parallelMax: 2 })
+    const { json } = await gatewayWith({
+      deployments: [own],
+      priceOf: () => builtInPrice('openai', 'gpt-4o'),
+      healthOf: () => ({
+        cooledUntil: at + 5_000,
+        lastFailure: { at, error: 'status 429' },
+        callsInFlight: 2,
+        latencyMs: 340.4,
+      }),
+    }).get(path)
+    const [{ model_info, litellm_params, health }] = json.data
+    expect(model_info.price_source).toContain('gpt-4o')
+    expect(model_info).not.toHaveProperty('config_line')
+    expect(litellm_params).toMatchObject({
+      weight: 3,
+      rpm: 60,
+      tpm: 9_000,
+      max_parallel_requests: 2,
+    })
+    expect(health).toEqual({
+      cooldown_until: '2026-11-01T09:30:05.000Z',
+      last_failure: { at: '2026-11-01T09:30:00.000Z', error: 'status 429' },
+      calls_in_flight: 2,
+      first_byte_ms: 340,
+    })
+    expect(model_info.cooldown_until).toBe(health.cooldown_until)
   })
 })

@@ -28,6 +28,8 @@ test('the receivers are listed with what waits for them, and without their secre
       signed: false,
       pending: 1,
       dead: 1,
+      last_delivered_at: null,
+      last_failure: { at: '2026-11-01T09:30:00.000Z', error: 'status 500' },
     },
     {
       name: 'crm',
@@ -36,6 +38,8 @@ test('the receivers are listed with what waits for them, and without their secre
       signed: true,
       pending: 1,
       dead: 1,
+      last_delivered_at: '2026-11-01T09:30:00.000Z',
+      last_failure: null,
     },
   ])
   expect(JSON.stringify(json)).not.toContain('secret')

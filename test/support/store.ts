@@ -13,11 +13,11 @@ import { Store } from '../../src/store/store.ts'
 /** A folder of its own for a test's files. */
 export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'tollgate-'))
 
-/** The server's rule for periods, in UTC. */
+/** The server's rule for periods, in UTC unless a budget says otherwise. */
 export const periodOf = (budget: Budget | null, now: number): Period =>
   budget === null
     ? WHOLE_LIFE
-    : periodAt({ ...budget, timezone: 'UTC', weekStart: 1, dayOfMonth: 1 }, now)
+    : periodAt({ ...budget, timezone: budget.timezone ?? 'UTC', weekStart: 1, dayOfMonth: 1 }, now)
 
 export const newId = monotonicFactory()
 

@@ -56,7 +56,10 @@ describe.each([
       await page.waitForLoadState('load')
       await page.locator('[aria-busy=true]').waitFor({ state: 'detached' })
       expect(await violations(page), path).toEqual([])
-      const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement)
+      const { scrollWidth, clientWidth } = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement
+        return { scrollWidth, clientWidth }
+      })
       expect(scrollWidth, `${path} is wider than the screen`).toBeLessThanOrEqual(clientWidth)
       expect(await page.title(), path).not.toBe('1')
       expect(await page.locator('img').count(), path).toBe(0)

@@ -1,3 +1,5 @@
+import type { Limits } from '../limits.ts'
+
 /** `GET /customer/info`, and each of `GET /customer/list`. */
 export type Customer = {
   readonly user_id: string
@@ -17,19 +19,16 @@ export type Customer = {
 }
 
 /** `GET /budget/list`, as far as pages show it. */
-export type Budget = {
+export type Budget = Limits & {
   readonly budget_id: string
-  readonly max_budget: number | null
-  readonly soft_budget: number | null
-  readonly max_parallel_requests: number | null
-  readonly tpm_limit: number | null
-  readonly rpm_limit: number | null
-  readonly model_max_budget: Readonly<Record<string, unknown>> | null
-  readonly budget_duration: string | null
   readonly budget_reset_at: string | null
+  readonly created_at: string
+  readonly updated_at: string
   /** Customers on it. */
   readonly customers?: number
 }
+
+export const budgetAddress = (id: string) => `/ui/budgets/${encodeURIComponent(id)}`
 
 export const customerAddress = (id: string) => `/ui/customers/${encodeURIComponent(id)}`
 
@@ -46,3 +45,16 @@ export const CustomerLink = ({
     {alias !== null && <small>{id}</small>}
   </a>
 )
+
+/** What binds a customer, by the names of the tiers: one of them, limits of its own, or nothing. */
+export function TierName({
+  of: { budget_id: id, litellm_budget_table: budget },
+  tiers,
+}: {
+  readonly of: Customer
+  readonly tiers: ReadonlySet<string>
+}) {
+  if (id !== null && tiers.has(id)) return <a href={budgetAddress(id)}>{id}</a>
+  if (id !== null) return <>its own</>
+  return <span class="muted">{budget === null ? 'none' : 'the default'}</span>
+}

@@ -137,7 +137,7 @@ function TopCustomers({ of }: { readonly of: Series }) {
       {named.map(({ name, alias, total }) => (
         <li key={name}>
           {name === null || name === '' ? (
-            seriesName(name)
+            seriesName(name, of.by)
           ) : (
             <CustomerLink id={name} alias={alias ?? null} />
           )}

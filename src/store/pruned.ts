@@ -1,0 +1,50 @@
+import { DAY_MS } from '../ledger/day.ts'
+
+/**
+ * The day before which the ledger's rows were pruned. Sums of those days are all that is left of
+ * them, and stand for the rows wherever what was charged is summed.
+ */
+
+/** The migration: nothing is pruned yet, and so nothing came to anything. */
+export const CREATE_PRUNED = `
+  -- before: a day of UTC's begins there, milliseconds. The others: of the rows that are gone.
+  CREATE TABLE pruned (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    before INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    charge INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO pruned VALUES (1, 0, 0, 0, 0);`
+
+/** SQL: from when on the ledger has its rows, milliseconds. */
+export const BEFORE = '(SELECT before FROM pruned)'
+
+/** Whose charges are summed: the column that names them in the ledger, and their sums of days. */
+const DAYS_OF = { tab: 'daily', key_id: 'key_days' } as const
+
+/**
+ * SQL: what was charged on a tab or with a key, by the rows that there are and by the days of those
+ * that are gone. Days are UTC's: one counts for the time in which it began. `of`, `since` and
+ * `until` are terms, and so is `model` if only one is meant.
+ */
+export function chargedBetween(
+  column: keyof typeof DAYS_OF,
+  term: {
+    readonly of: string
+    readonly since: string
+    readonly until?: string
+    readonly model?: string
+  },
+): string {
+  const { of, since, until, model } = term
+  const only = model === undefined ? '' : ` AND model = ${model}`
+  const rows = until === undefined ? '' : ` AND settled_at < ${until}`
+  const days = until === undefined ? '' : ` AND day * ${DAY_MS} < ${until}`
+  return `(
+    (SELECT coalesce(sum(charge), 0) FROM ledger
+      WHERE ${column} = ${of} AND settled_at >= max(${since}, ${BEFORE})${rows}${only})
+    + (SELECT coalesce(sum(charge), 0) FROM ${DAYS_OF[column]}
+      WHERE ${column} = ${of} AND day < ${BEFORE} / ${DAY_MS}
+        AND day >= (${since} + ${DAY_MS - 1}) / ${DAY_MS}${days}${only}))`
+}
