@@ -3,7 +3,6 @@ import type { Budget, Limits } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import { NOTHING_REMEMBERED, type OpenCall, type Remembered } from '../ledger/open-call.ts'
-import type { Period } from '../ledger/period.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Database } from '../runtime/sqlite.ts'
@@ -28,6 +27,7 @@ import type { NearLimits } from './near-limits.ts'
 import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
+import { type PeriodSpend, periodsOf } from './periods.ts'
 import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
@@ -201,20 +201,11 @@ export class Store {
   }
 
   /** What a customer was charged in its current period and in those before it, newest first. */
-  periodsOf(id: string, limit: number): readonly (Period & { readonly spent: Nanos })[] | null {
+  periodsOf(id: string, limit: number): readonly PeriodSpend[] | null {
     const known = this.findCustomer(id)
     if (known === null) return null
-    const { tab, createdAt } = known.customer
     const { periodOf, now } = this.#options
-    const periods: (Period & { readonly spent: Nanos })[] = []
-    let period = periodOf(known.budget, now())
-    for (;;) {
-      const { start, end } = period
-      const spent = this.#ledger.tabs.spentBetween(tab, start, end ?? Number.MAX_SAFE_INTEGER)
-      periods.push({ start, end, spent })
-      if (periods.length === limit || start <= createdAt) return periods
-      period = periodOf(known.budget, start - 1)
-    }
+    return periodsOf(known, { limit, periodOf, now: now(), tabs: this.#ledger.tabs })
   }
 
   listCustomers(query: ListQuery): Promise<CustomerPage> {

@@ -38,8 +38,9 @@ export const onSignedOut = (ask: () => Promise<void>) => {
   signIn = ask
 }
 
+/** A path with its query; what is null or empty is left out. */
 export function address(path: string, query: Query = {}): string {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined)
+  const given = Object.entries(query).filter(([, value]) => (value ?? '') !== '')
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
   return text === '' ? path : `${path}?${text}`
 }

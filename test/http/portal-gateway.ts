@@ -31,8 +31,8 @@ export async function withPortal(parts: Partial<ServerParts> = {}) {
   await post('/customer/new', { user_id: 'alice', ...limits, ...more })
   await post('/customer/new', { user_id: 'bob' })
   const charge = async (id: string, dollars: number, settledAt: number, model = 'demo') => {
-    const { customer } = store.findCustomer(id)!
-    const periodStart = customer.periodStart
+    const { customer, budget } = store.findCustomer(id)!
+    const periodStart = periodOf(budget, settledAt).start
     const made = charged(customer, { charge: fromDollars(dollars), settledAt, periodStart })
     const usage = { input: 5, cachedInput: 2, output: 7 }
     const row = { ...made.row, id: newId(), model, usage, cost: fromDollars(77) }

@@ -117,7 +117,7 @@ const CallFields = ({ form: { values, set, errorOf } }: { readonly form: Form<Va
     <Field
       label="Longest answer, in tokens"
       hint={
-        'max_tokens. What this many would cost is held while the call runs. Empty: no limit of yours.'
+        'max_tokens. What that many cost is held while the call runs. Empty: no limit of yours.'
       }
       error={errorOf('max_tokens')}
     >
