@@ -67,7 +67,7 @@ export type Gateway = Admission & {
   readonly router: Router
   /** Writes down that a call was admitted, or is elsewhere, for the case that the process dies. */
   readonly openCalls: {
-    open(call: OpenCall): void
+    open(id: string, call: () => OpenCall): void
     move(call: OpenCall): void
   }
   /** How long a client may leave a stream unread. */
@@ -118,7 +118,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
   const departure = new Departure(call.signal, breakOff, rulesNow())
   const settle = settleOnce({ attempts, metered, repeat, departure, seen }, gateway)
-  gateway.openCalls.open(open())
+  gateway.openCalls.open(call.id, open)
   gateway.inFlight.add(call.id, { breakOff, departure })
 
   let isAsked = false
