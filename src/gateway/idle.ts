@@ -36,6 +36,8 @@ export function watchWaiting(idleMs: number, expired: () => void): Watch {
 /** Where an answer's pieces go. */
 export type Sink = {
   enqueue(piece: Uint8Array): void
+  /** Whether more may be sent before the client is waited for. */
+  isHungry(): boolean
   close(): void
 }
 
@@ -64,6 +66,7 @@ export function untilUnread(source: Source, idleMs: number): UnderlyingDefaultSo
       })
       sink = {
         enqueue: (piece) => controller.enqueue(piece),
+        isHungry: () => (controller.desiredSize ?? 0) > 0,
         close() {
           client.stop()
           controller.close()
