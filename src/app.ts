@@ -215,7 +215,7 @@ function routesTo(
     heldWithKey: (hash) => accounts.heldWithKey(hash),
     now,
     version: VERSION,
-    calls: callRoutes({
+    ...callRoutes({
       handleCall: (call) => handleCall(call, gateway),
       handleFreeCall: (call) => handleFreeCall(call, gateway),
       authorize,

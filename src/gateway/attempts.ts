@@ -1,6 +1,7 @@
 import { Refusal } from '../errors.ts'
 import { type Admitted, admit } from './admit.ts'
 import { editBody } from './body.ts'
+import type { BreakOff } from './break-off.ts'
 import type { Call, Gateway } from './call.ts'
 import { turnFor } from './choose.ts'
 import type { Deployment } from './deployments.ts'
@@ -91,32 +92,29 @@ export class Attempts {
    * `asking` whether one of them has the call.
    */
   async answer(
-    abort: AbortController,
+    breakOff: BreakOff,
     { moved, asking }: { readonly moved: () => void; readonly asking: (isAsked: boolean) => void },
   ): Promise<Answered> {
     const { router, now } = this.#gateway
     for (;;) {
       const { turn } = this.#stop
-      const tried = await this.#try(abort, asking)
+      const tried = await this.#try(breakOff, asking)
       if ('response' in tried) return tried
       asking(false)
       this.#call.seen.failedTry()
       const forMs = coolingOf(tried, router.rules.cooldownMs)
       router.failed(turn, { forMs, error: errorOf(tried) }, now())
       this.#tried.add(turn.deployment.id)
-      if (!(await this.#goOn(tried, abort.signal))) throw tried.refusal
+      if (!(await this.#goOn(tried, breakOff))) throw tried.refusal
       moved()
     }
   }
 
-  async #try(
-    abort: AbortController,
-    asking: (isAsked: boolean) => void,
-  ): Promise<Answered | Failure> {
+  async #try(breakOff: BreakOff, asking: (isAsked: boolean) => void): Promise<Answered | Failure> {
     const call = this.#call
     const gateway = this.#gateway
     const { deployment } = this
-    const own = childOf(abort)
+    const own = breakOff.attempt()
     const { isReachable, decoded } = gateway
     const watch = new Watch(deployment, own, { isReachable, startedAt: this.#startedAt })
     const line: Line = { deployment, abort: own, watch, decoded }
@@ -139,7 +137,7 @@ export class Attempts {
       return tried
     } catch (error) {
       watch.stop()
-      if (abort.signal.aborted || !(error instanceof Refusal)) throw error
+      if (breakOff.isBroken || !(error instanceof Refusal)) throw error
       // It was too slow. It may go on all the same, so it is not asked again; another may be.
       const nothing = { retryAfterMs: null, isBroken: false, status: null } as const
       if (error.code !== 'upstream_timed_out') throw error
@@ -148,12 +146,12 @@ export class Attempts {
   }
 
   /** Goes to the next deployment, if there is one. */
-  async #goOn(failure: Failure, signal: AbortSignal): Promise<boolean> {
+  async #goOn(failure: Failure, breakOff: BreakOff): Promise<boolean> {
     const pauseMs = this.#pauseBefore(failure)
     if (pauseMs !== null) {
       this.retries++
       this.#retriesOfModel++
-      if (pauseMs > 0) await pause(pauseMs, signal)
+      if (pauseMs > 0) await pause(pauseMs, breakOff.attempt().signal)
       const model = this.#models.at(-1)!
       if (await this.#moveTo(model)) return true
     }
@@ -253,15 +251,6 @@ const errorOf = ({ status, refusal }: Failure): string =>
 function coolingOf({ status, retryAfterMs }: Failure, cooldownMs: number): number | null {
   if (status === RATE_LIMITED) return retryAfterMs ?? cooldownMs
   return status !== null && USELESS.has(status) ? cooldownMs : null
-}
-
-/** Aborts with its parent, and may abort alone. */
-function childOf(parent: AbortController): AbortController {
-  const child = new AbortController()
-  const pass = () => child.abort(parent.signal.reason)
-  if (parent.signal.aborted) pass()
-  else parent.signal.addEventListener('abort', pass, { once: true })
-  return child
 }
 
 /** Rejects with the signal's reason when it aborts. */

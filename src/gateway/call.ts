@@ -8,6 +8,7 @@ import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { type Answered, Attempts } from './attempts.ts'
 import { goOnWith, storedAnswer } from './background.ts'
+import { BreakOff } from './break-off.ts'
 import { bytesAnswer } from './bytes.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { Departure } from './departure.ts'
@@ -66,7 +67,7 @@ export type Gateway = Admission & {
   readonly router: Router
   /** Writes down that a call was admitted, or is elsewhere, for the case that the process dies. */
   readonly openCalls: {
-    open(call: OpenCall): void
+    open(id: string, call: () => OpenCall): void
     move(call: OpenCall): void
   }
   /** How long a client may leave a stream unread. */
@@ -113,20 +114,18 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const identity = { id: call.id, endpoint, ...whose, model, json, upload, startedAt }
   const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
   const open = () => openCallOf(metered(), repeat)
-  const abort = new AbortController()
+  const breakOff = new BreakOff()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
-  const departure = new Departure(abort, rulesNow())
+  const departure = new Departure(call.signal, breakOff, rulesNow())
   const settle = settleOnce({ attempts, metered, repeat, departure, seen }, gateway)
-  gateway.openCalls.open(open())
-  call.signal.addEventListener('abort', () => departure.leave(), { once: true })
-  if (call.signal.aborted) departure.leave()
-  gateway.inFlight.add(call.id, { abort, departure })
+  gateway.openCalls.open(call.id, open)
+  gateway.inFlight.add(call.id, { breakOff, departure })
 
   let isAsked = false
   let answered: Answered
   try {
     if (departure.hasLeft) throw call.signal.reason
-    answered = await attempts.answer(abort, {
+    answered = await attempts.answer(breakOff, {
       asking: (isNow) => {
         isAsked = isNow
       },

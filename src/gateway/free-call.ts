@@ -1,6 +1,7 @@
 import { Refusal } from '../errors.ts'
 import { requireAllowed } from './admit.ts'
 import { bodyWith } from './attempts.ts'
+import { BreakOff } from './break-off.ts'
 import type { Call, Gateway } from './call.ts'
 import { turnFor } from './choose.ts'
 import { Departure } from './departure.ts'
@@ -24,11 +25,14 @@ export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Resp
   const turn = turnFor(call, asked, about)
   const { deployment } = turn
   const { customerId } = asked
-  const abort = new AbortController()
-  const departure = new Departure(abort, { ...deployment.rules, onDisconnect: 'abort' })
+  const breakOff = new BreakOff()
+  const abort = breakOff.attempt()
+  const departure = new Departure(call.signal, breakOff, {
+    ...deployment.rules,
+    onDisconnect: 'abort',
+  })
   const watch = new Watch(deployment, abort, { isReachable: gateway.isReachable, startedAt })
-  call.signal.addEventListener('abort', () => departure.leave(), { once: true })
-  gateway.inFlight.add(call.id, { abort, departure })
+  gateway.inFlight.add(call.id, { breakOff, departure })
   try {
     if (call.signal.aborted) throw call.signal.reason
     requireAllowed({ customerId, key: call.key, deployment }, gateway)
@@ -55,6 +59,7 @@ export async function handleFreeCall(call: Call, gateway: Gateway): Promise<Resp
     watch.stop()
     // It is no call of those that a deployment takes in a minute.
     gateway.router.undo(turn)
+    departure.settled()
     gateway.inFlight.remove(call.id)
   }
 }

@@ -1,4 +1,5 @@
 import { logError } from '../log.ts'
+import { setAlarm, takeBack } from './alarm.ts'
 
 /** A watch over somebody who is waited for, now and then. */
 export type Watch = {
@@ -10,14 +11,14 @@ export type Watch = {
   stop(): void
 }
 
-/** Calls `expired` when somebody is waited for longer than `idleMs`; one timer for all waits. */
+/** Calls `expired` when somebody is waited for longer than `idleMs`; one alarm for all waits. */
 export function watchWaiting(idleMs: number, expired: () => void): Watch {
   let since: number | null = null
-  let timer = setTimeout(check, idleMs)
+  let alarm = setAlarm(idleMs, check)
   function check() {
     const leftMs = since === null ? idleMs : since + idleMs - performance.now()
     if (leftMs <= 0) expired()
-    else timer = setTimeout(check, leftMs)
+    else alarm = setAlarm(leftMs, check)
   }
   return {
     begin() {
@@ -27,7 +28,7 @@ export function watchWaiting(idleMs: number, expired: () => void): Watch {
       since = null
     },
     stop() {
-      clearTimeout(timer)
+      takeBack(alarm)
     },
   }
 }
@@ -35,6 +36,8 @@ export function watchWaiting(idleMs: number, expired: () => void): Watch {
 /** Where an answer's pieces go. */
 export type Sink = {
   enqueue(piece: Uint8Array): void
+  /** Whether more may be sent before the client is waited for. */
+  isHungry(): boolean
   close(): void
 }
 
@@ -63,6 +66,7 @@ export function untilUnread(source: Source, idleMs: number): UnderlyingDefaultSo
       })
       sink = {
         enqueue: (piece) => controller.enqueue(piece),
+        isHungry: () => (controller.desiredSize ?? 0) > 0,
         close() {
           client.stop()
           controller.close()

@@ -1,10 +1,11 @@
 import { Refusal } from '../errors.ts'
+import type { BreakOff } from './break-off.ts'
 import type { Departure } from './departure.ts'
 
 /** A call that is not settled yet. */
 type CallInFlight = {
   /** Breaks it off upstream; what its client is told is the abort's reason. */
-  readonly abort: AbortController
+  readonly breakOff: BreakOff
   readonly departure: Departure
 }
 
@@ -85,7 +86,7 @@ export class InFlight {
 
   cutOff() {
     const reason = new Refusal('overloaded', 'The server stops; the answer is cut off here.')
-    for (const { abort } of this.#calls.values()) abort.abort(reason)
+    for (const { breakOff } of this.#calls.values()) breakOff.now(reason)
   }
 
   #forget(id: string) {

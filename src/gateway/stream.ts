@@ -1,6 +1,6 @@
 import { Refusal } from '../errors.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
-import { ChunkReader } from '../metering/chunks.ts'
+import { ChunkReader, type Reading } from '../metering/chunks.ts'
 import { eventsOf } from '../metering/sse.ts'
 import { NO_USAGE } from '../metering/usage.ts'
 import type { StreamWire } from '../metering/wire.ts'
@@ -98,27 +98,37 @@ class Passage {
 
   async #readOn() {
     await this.#pulling
-    try {
-      while (!this.#isDone) await this.#next(null)
-    } catch (error) {
-      await this.#breakOff(error, null)
-    }
+    await this.#passWhile(null, () => !this.#isDone)
   }
 
-  async #pullUntilNew(client: Sink) {
+  /** Goes on for as long as the client takes what comes: to be pulled each time costs it more. */
+  #pullUntilNew(client: Sink): Promise<void> {
+    const { departure } = this.#answer
+    const isWanted = (isNew: boolean) =>
+      !this.#isDone && !departure.hasLeft && (!isNew || client.isHungry())
+    return this.#passWhile(client, isWanted)
+  }
+
+  /** Passes pieces on, each with one promise where nothing has to be waited for but the piece. */
+  async #passWhile(client: Sink | null, isWanted: (isNew: boolean) => boolean) {
+    const { watch, seen } = this.#answer
     try {
-      while (!(await this.#next(client)));
+      let isNew = false
+      while (isWanted(isNew)) {
+        watch.waits()
+        const { done, value } = await this.#upstream.read()
+        watch.seen()
+        seen.firstByte()
+        const passed = done ? this.#finish(client) : this.#passAll(client, value)
+        isNew = typeof passed === 'boolean' ? passed : await passed
+      }
     } catch (error) {
       await this.#breakOff(error, client)
     }
   }
 
-  async #next(client: Sink | null): Promise<boolean> {
-    this.#answer.watch.waits()
-    const { done, value } = await this.#upstream.read()
-    this.#answer.watch.seen()
-    this.#answer.seen.firstByte()
-    if (!done) return this.#passAll(client, value)
+  /** The upstream has closed its stream. */
+  async #finish(client: Sink | null): Promise<boolean> {
     const rest = this.#reader.rest()
     const outcome = outcomeOf(this.#reader)
     await this.#settle(outcome)
@@ -129,13 +139,19 @@ class Passage {
     return true
   }
 
+  /** Passes a piece on; says whether the client now has something new, or the end. */
+  #passAll(client: Sink | null, piece: Uint8Array): boolean | Promise<boolean> {
+    if (this.#isCut) return true
+    return this.#isNear(piece) ? this.#passEach(client, piece) : this.#pass(client, piece)
+  }
+
   /** A piece of several events, of which the first may fit the budget and the last may not. */
-  async #passAll(client: Sink | null, piece: Uint8Array): Promise<boolean> {
+  async #passEach(client: Sink | null, piece: Uint8Array): Promise<boolean> {
     let isNew = false
     let rest = piece
     while (!this.#isCut && this.#isNear(rest)) {
       const [event = rest] = eventsOf(rest)
-      isNew = (await this.#pass(client, event)) || isNew
+      isNew = (await this.#passWatched(client, event)) || isNew
       rest = rest.subarray(event.length)
       if (rest.length === 0) return isNew
     }
@@ -146,21 +162,34 @@ class Passage {
     return this.#guard !== null && this.#reader.couldPass(this.#guard.safeBytes, piece)
   }
 
-  /** Passes a piece on; says whether the client now has something new, or the end. */
-  async #pass(client: Sink | null, piece: Uint8Array): Promise<boolean> {
+  #pass(client: Sink | null, piece: Uint8Array): boolean | Promise<boolean> {
+    return this.#passRead(client, this.#read(piece))
+  }
+
+  /** The same for an event after which the answer may have passed what is held for it. */
+  async #passWatched(client: Sink | null, event: Uint8Array): Promise<boolean> {
     const reader = this.#reader
-    const watched = this.#isNear(piece) ? { before: reader.delivered() } : null
-    const { pass, end } = reader.read(piece)
-    if (!this.#answer.departure.hasLeft) this.#isToldInTime = reader.usage() !== null
-    if (watched !== null && reader.usage() === null) {
-      const isCovered = await this.#guard!.covers(reader.delivered())
-      if (!isCovered) {
-        await this.#cutOff(client, watched.before)
-        return true
-      }
+    const before = reader.delivered()
+    const reading = this.#read(event)
+    if (reader.usage() === null && !(await this.#guard!.covers(reader.delivered()))) {
+      await this.#cutOff(client, before)
+      return true
     }
+    return this.#passRead(client, reading)
+  }
+
+  #read(piece: Uint8Array): Reading {
+    const reading = this.#reader.read(piece)
+    if (!this.#answer.departure.hasLeft) this.#isToldInTime = this.#reader.usage() !== null
+    return reading
+  }
+
+  #passRead(client: Sink | null, { pass, end }: Reading): boolean | Promise<boolean> {
     this.#send(client, pass)
-    if (end === null) return pass.length > 0
+    return end === null ? pass.length > 0 : this.#passEnd(client, end)
+  }
+
+  async #passEnd(client: Sink | null, end: Uint8Array): Promise<boolean> {
     await this.#settle('ok')
     this.#send(client, end)
     return true

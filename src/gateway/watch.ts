@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import { type Alarm, setAlarm, takeBack } from './alarm.ts'
 import type { Deployment } from './deployments.ts'
 
 /** Whether a connection to a base URL comes about within so many milliseconds. */
@@ -6,7 +7,7 @@ export type IsReachable = (apiBase: string, withinMs: number) => Promise<boolean
 
 /**
  * Breaks a call off when its upstream is too slow: with the connection, with the first byte,
- * between two pieces, or as a whole. One timer for all of it, however much is seen.
+ * between two pieces, or as a whole. One alarm for all of it, however much is seen.
  *
  * `fetch` tells of no connection, only of the first byte. So when half the time for connecting is
  * over without one, it is tried out whether one can be had at all, in the other half.
@@ -22,7 +23,7 @@ export class Watch {
   #isAnswered = false
   /** Nothing is asked of the upstream as long as the client does not read. */
   #isWaitedFor = true
-  #timer: ReturnType<typeof setTimeout>
+  #alarm: Alarm
 
   /** `startedAt` is when the call came, by `performance.now()`: the whole of it has one end. */
   constructor(
@@ -38,7 +39,7 @@ export class Watch {
     this.#seenAt = now
     this.#endsAt = startedAt + deployment.rules.totalTimeoutMs
     this.#connectCheckAt = now + deployment.rules.connectTimeoutMs / 2
-    this.#timer = setTimeout(() => this.#check(), this.#nextAt(now) - now)
+    this.#alarm = setAlarm(this.#nextAt(now) - now, this.#check)
   }
 
   /** The first byte came, or another one. */
@@ -54,7 +55,7 @@ export class Watch {
   }
 
   stop() {
-    clearTimeout(this.#timer)
+    takeBack(this.#alarm)
   }
 
   get #idleMs(): number {
@@ -71,7 +72,7 @@ export class Watch {
     return Math.min(this.#dueAt(now), this.#endsAt, connectAt)
   }
 
-  #check() {
+  readonly #check = () => {
     const now = performance.now()
     const { modelName, timeoutMs, rules } = this.#deployment
     if (now >= this.#endsAt) {
@@ -85,7 +86,7 @@ export class Watch {
       this.#connectCheckAt = Number.POSITIVE_INFINITY
       void this.#tryToConnect()
     }
-    this.#timer = setTimeout(() => this.#check(), Math.max(1, this.#nextAt(now) - now))
+    this.#alarm = setAlarm(this.#nextAt(now) - now, this.#check)
   }
 
   async #tryToConnect() {

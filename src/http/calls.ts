@@ -1,5 +1,6 @@
-import { Elysia } from 'elysia'
+import { type AnyElysia, Elysia } from 'elysia'
 import { Refusal } from '../errors.ts'
+import { setAlarm, takeBack } from '../gateway/alarm.ts'
 import type { Call } from '../gateway/call.ts'
 import { COUNT_TOKENS, ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
@@ -38,24 +39,33 @@ export type CallParts = {
  * Every metered path: bytes in, a call, its answer out. The body is not parsed here (`parse:
  * 'none'`): what the client sent is what the upstream gets.
  */
-export const callRoutes = (parts: CallParts) => {
+export const callRoutes = (given: CallParts): CallRoutes => {
   const routes = new Elysia({ normalize: false })
-  const room = new Room(parts.form.diskBytesMax)
+  const straight = new Map<string, Straight>()
+  const parts = { ...given, room: new Room(given.form.diskBytesMax) }
   const route = (endpoint: Endpoint, handle: Handle, detail: object) => {
+    const asked = { endpoint, handle }
     // With and without, for base URLs of either kind.
     for (const prefix of ['', '/v1']) {
-      routes.post(
-        `${prefix}${endpoint.path}`,
-        ({ request }) => answer(request, { endpoint, handle }, { ...parts, room }),
-        { parse: 'none', detail },
-      )
+      const path = `${prefix}${endpoint.path}`
+      straight.set(path, (request) => answer(request, asked, parts))
+      routes.post(path, ({ request }) => answer(request, asked, parts), { parse: 'none', detail })
     }
   }
   for (const [name, endpoint] of Object.entries(ENDPOINTS)) {
     route(endpoint, parts.handleCall, DOCS[name as keyof typeof ENDPOINTS])
   }
   route(COUNT_TOKENS, parts.handleFreeCall, COUNT_TOKENS_DOCS)
-  return routes
+  return { calls: routes, straight }
+}
+
+/** Answers a POST. Throws what `failureResponse` words. */
+export type Straight = (request: Request) => Promise<Response>
+
+type CallRoutes = {
+  readonly calls: AnyElysia
+  /** The same by path, for a server that can send calls here past Elysia. */
+  readonly straight: ReadonlyMap<string, Straight>
 }
 
 type Parts = CallParts & { readonly room: Room }
@@ -71,9 +81,9 @@ async function answer(
   const seen = parts.observe({ id, endpoint, headers })
   let isStream = false
   let spooled: SpooledForm | null = null
+  const patience = patienceFor(request, parts)
   try {
     const key = parts.authorize(request)
-    parts.mayTakeTime(request, true)
     const call = { id, endpoint, headers, key, signal, seen }
     let response: Response
     if (endpoint.isForm) {
@@ -99,7 +109,26 @@ async function answer(
     await spooled?.close()
     parts.inFlight.leave(id)
     // A stream has a watch of its own over its client.
-    if (!isStream) parts.mayTakeTime(request, false)
+    patience.end(isStream)
+  }
+}
+
+/** How old a request is when it is given all the time that it takes, milliseconds. */
+const PATIENT_AFTER_MS = 100
+
+/** Bun is told of requests that take their time; most are answered before that matters. */
+function patienceFor(request: Request, { mayTakeTime }: Pick<CallParts, 'mayTakeTime'>) {
+  let isTold = false
+  const tell = (may: boolean) => {
+    if (may !== isTold) mayTakeTime(request, may)
+    isTold = may
+  }
+  const alarm = setAlarm(PATIENT_AFTER_MS, () => tell(true))
+  return {
+    end(isStream: boolean) {
+      takeBack(alarm)
+      tell(isStream)
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import { setAlarm, takeBack } from '../gateway/alarm.ts'
 
 /** What a request's body may be. */
 export type BodyLimits = {
@@ -28,16 +29,16 @@ export async function readBody(
   const length = request.headers.get('content-length')
   if (Number(length ?? 0) > limits.bytesMax * LENIENCE) throw tooLarge(limits)
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(tooSlow(limits)), limits.timeoutMs)
+  const alarm = setAlarm(limits.timeoutMs, () => late.reject(tooSlow(limits)))
   try {
     // A server reads no more than the length that was declared, so what is within needs no watch.
     const isDeclared = length !== null && !request.headers.has('transfer-encoding')
     const isWithin = isDeclared && Number(length) <= limits.bytesMax
     // Bun makes a stream of a body whose stream somebody looks at, and reads it the slower for it.
-    if (isWithin) return new Uint8Array(await Promise.race([request.arrayBuffer(), late.promise]))
+    if (isWithin) return await Promise.race([request.bytes(), late.promise])
     return await readWithin(request, limits, late.promise)
   } finally {
-    clearTimeout(timer)
+    takeBack(alarm)
   }
 }
 

@@ -5,8 +5,11 @@ import type { LedgerTable } from './ledger.ts'
 
 /** Calls under way, as the next start would find them if the process died now. */
 export type OpenCalls = {
-  /** Writes down that a call was admitted. Nobody waits for it. */
-  open(call: OpenCall): void
+  /**
+   * Writes down that a call was admitted. Nobody waits for it, and `call` is asked only then what
+   * it has become.
+   */
+  open(id: string, call: () => OpenCall): void
   /** Writes down that it is sent to another deployment now. Nobody waits for it. */
   move(call: OpenCall): void
   /** What writes it down at once, inside a transaction. */
@@ -18,6 +21,9 @@ export type OpenCalls = {
   /** What an earlier process left, in the order in which the calls began. */
   left(): OpenCall[]
 }
+
+/** Calls opened within so many milliseconds are written down together. */
+const TOGETHER_MS = 10
 
 /**
  * Writing is put off for a moment, so that a call which is settled sooner is never written here.
@@ -43,7 +49,8 @@ export function openCalls(
     LEFT JOIN prices ON prices.id = price_id ORDER BY open_calls.id`)
 
   /** Opened, and not on disk yet. */
-  const unwritten = new Map<string, OpenCall>()
+  const unwritten = new Map<string, () => OpenCall>()
+  let batch: { readonly ids: string[]; readonly endsAt: number } = { ids: [], endsAt: 0 }
 
   const write = (call: OpenCall) => {
     insert.run(
@@ -62,20 +69,31 @@ export function openCalls(
       textOf(call.usage),
     )
   }
+  const startBatch = (now: number) => {
+    const ids: string[] = []
+    batch = { ids, endsAt: now + TOGETHER_MS }
+    flush.later(
+      () => {
+        for (const id of ids) {
+          const call = unwritten.get(id)
+          if (call !== undefined) write(call())
+        }
+      },
+      () => {
+        for (const id of ids) unwritten.delete(id)
+      },
+    )
+  }
   return {
-    open(call) {
-      unwritten.set(call.id, call)
-      flush.later(
-        () => {
-          const latest = unwritten.get(call.id)
-          if (latest !== undefined) write(latest)
-        },
-        () => unwritten.delete(call.id),
-      )
+    open(id, call) {
+      unwritten.set(id, call)
+      const now = performance.now()
+      if (now >= batch.endsAt) startBatch(now)
+      batch.ids.push(id)
     },
     move(call) {
-      if (unwritten.has(call.id)) unwritten.set(call.id, call)
-      else flush.later(() => send.run(call.id, call.deployment, ledger.priceId(call.price)))
+      if (unwritten.has(call.id)) return
+      flush.later(() => send.run(call.id, call.deployment, ledger.priceId(call.price)))
     },
     opening: (call) => () => {
       if (unwritten.delete(call.id)) write(call)

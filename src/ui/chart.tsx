@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
-import { bucket, exactMoney, money } from './format.ts'
+import { axisMoney, bucket, exactMoney, money } from './format.ts'
 import type { Metrics } from './live.ts'
 import { Money } from './parts.tsx'
 
@@ -25,6 +25,7 @@ export type Charted = {
   readonly step: Series['step']
   readonly series: readonly {
     readonly name: string | null
+    readonly alias?: string | null
     readonly total: { readonly spend: number }
     readonly points: readonly { readonly at: string; readonly spend: number }[]
   }[]
@@ -83,10 +84,10 @@ export function SpendChart({ of, label }: { readonly of: Charted; readonly label
         <span class="muted">
           {pointed === undefined ? label : `${bucket(pointed, of.step)}${zone(of.step)}`}
         </span>
-        {of.series.map(({ name, total, points }, index) => (
+        {of.series.map(({ name, alias, total, points }, index) => (
           <span key={name} class="entry">
             <i class={colourName(index, name)} />
-            {seriesName(name, of.by)}{' '}
+            {alias ?? seriesName(name, of.by)}{' '}
             <Money of={at === null ? total.spend : (points[at]?.spend ?? 0)} />
           </span>
         ))}
@@ -176,7 +177,7 @@ function plotIn(
   const times = (of.series[0]?.points ?? []).map(({ at }) => new Date(at).getTime() / 1000)
   const half = (of.step === 'day' ? 86_400 : 3_600) / 2
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { show: false } }
-  const bars = uPlot.paths.bars!({ size: [BAR_SHARE, BAR_WIDTH_MAX], radius: 0.1 })
+  const bars = uPlot.paths.bars!({ size: [BAR_SHARE, BAR_WIDTH_MAX] })
   const drawn = of.series.map(({ name }, index) => ({
     paths: bars,
     points: { show: false },
@@ -196,7 +197,7 @@ function plotIn(
       },
       axes: [
         { ...axis, grid: { show: false }, ...(of.step === 'day' && DAYS) },
-        { ...axis, size: 64, values: (_, values) => values.map((value) => money(value)) },
+        { ...axis, size: 64, values: (_, values) => values.map(axisMoney) },
       ],
       series: [{}, ...drawn.reverse()],
       hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },

@@ -27,6 +27,12 @@ export function money(dollars: number): string {
   return `${sign}$${small.format(amount)}`
 }
 
+const tick = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 9 })
+
+/** Dollars on the axis of a chart: round already, and told in full. */
+export const axisMoney = (dollars: number): string =>
+  `$${Math.abs(dollars) >= 10_000 ? compact.format(dollars) : tick.format(dollars)}`
+
 /** Dollars to the last nano-dollar. */
 export function exactMoney(dollars: number): string {
   return `${dollars < 0 ? '−' : ''}$${nanos.format(Math.abs(dollars))}`

@@ -106,6 +106,16 @@ export function useEvery(ms: number, act: () => void) {
   }, [ms])
 }
 
+/** Calls `act` when a value has become another one: not for the first. */
+export function useChange(value: unknown, act: () => void) {
+  const known = useRef(value)
+  useEffect(() => {
+    if (known.current === value) return
+    known.current = value
+    act()
+  }, [value])
+}
+
 /** What was last given, once it has not changed for a while: for searches as one types. */
 export function useSettled<Value>(value: Value, ms = 250): Value {
   const [settled, setSettled] = useState(value)

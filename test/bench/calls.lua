@@ -1,39 +1,54 @@
--- What wrk sends: chat completions of a hundred customers in turn. Arguments: the key, "plain",
--- "streamed" or "burst", and what the customers' ids begin with. The last line it prints is JSON,
--- for wrk.ts.
+-- What wrk sends: chat completions of many customers in turn. Arguments: the key, a mode of
+-- wrk.ts, what the customers' ids begin with, how many they are, and further headers as
+-- name=value. The last line it prints is JSON, for wrk.ts.
 
-local CUSTOMERS = 100
 local requests = {}
 local at = 0
 
+-- A prompt of 100 KB, of different words, as a document is.
+local function document()
+  local words = {}
+  for number = 1, 12800 do
+    words[number] = string.format("w%06x", (number * 7919) % 0xffffff)
+  end
+  return table.concat(words, " ")
+end
+
 function init(arguments)
-  local key, mode, prefix = arguments[1], arguments[2], arguments[3]
+  local key, mode, prefix, customers = arguments[1], arguments[2], arguments[3], tonumber(arguments[4] or "100")
   local headers = {
     ["Authorization"] = "Bearer " .. key,
     ["Content-Type"] = "application/json",
   }
+  for number = 5, #arguments do
+    local name, value = arguments[number]:match("^([^=]+)=(.*)$")
+    headers[name] = value
+  end
   local model = mode == "burst" and "gpt-4o-mini-burst" or "gpt-4o-mini"
-  local stream = mode == "plain" and "" or '"stream":true,'
-  for number = 1, CUSTOMERS do
+  local content = mode == "prompt" and document() or "Tell me about toll gates, in about fifty words."
+  for number = 1, customers do
+    -- Of the mix, every fourth call is streamed.
+    local streams = mode == "streamed" or mode == "burst" or (mode == "mixed" and number % 4 == 0)
     local body = string.format(
-      '{"model":"%s",%s"user":"%s-%03d","messages":[' ..
+      '{"model":"%s",%s"user":"%s-%04d","messages":[' ..
         '{"role":"system","content":"You are a helpful assistant."},' ..
-        '{"role":"user","content":"Tell me about toll gates, in about fifty words."}]}',
-      model, stream, prefix, number)
+        '{"role":"user","content":"%s"}]}',
+      model, streams and '"stream":true,' or "", prefix, number, content)
     requests[number] = wrk.format("POST", "/v1/chat/completions", headers, body)
   end
 end
 
 function request()
-  at = at % CUSTOMERS + 1
+  at = at % #requests + 1
   return requests[at]
 end
 
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '{"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,' ..
+    '{"requests":%d,"bytes":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,' ..
       '"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    errors.connect, errors.read, errors.write, errors.status, errors.timeout))
+    summary.requests, summary.bytes, summary.duration, latency:percentile(50),
+    latency:percentile(99), errors.connect, errors.read, errors.write, errors.status,
+    errors.timeout))
 end

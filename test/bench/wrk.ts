@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** An answer in one piece; in chunks, each written by itself; or in chunks written at one go. */
-export type Mode = 'plain' | 'streamed' | 'burst'
+/**
+ * An answer in one piece; in chunks, each written by itself; in one piece to a prompt of 100 KB;
+ * one in four of them in chunks; in chunks written at one go.
+ */
+export type Mode = 'plain' | 'streamed' | 'prompt' | 'mixed' | 'burst'
 
 /** One round of wrk against one target. */
 export type Round = {
@@ -11,6 +14,8 @@ export type Round = {
   readonly p99Ms: number
   /** Of the target's process, a call; null where the system does not tell. */
   readonly cpuUs: number | null
+  /** Head and body of an answer, bytes. */
+  readonly answerBytes: number
   /** Socket errors and answers other than 2xx and 3xx. */
   readonly errors: number
 }
@@ -21,8 +26,11 @@ export type Load = {
   readonly url: string
   readonly key: string
   readonly mode: Mode
-  /** What the customers' ids begin with; `-001` and so on follow. */
+  /** What the customers' ids begin with; `-0001` and so on follow. */
   readonly customers: string
+  /** How many they are; 100 if it is not said. */
+  readonly customerCount?: number
+  readonly headers?: Readonly<Record<string, string>>
   readonly seconds: number
   readonly connections: number
 }
@@ -41,17 +49,20 @@ export async function drive(load: Load): Promise<Round> {
   const { pid, url, key, mode, customers, seconds, connections } = load
   const cpuBefore = cpuSecondsOf(pid)
   const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', SCRIPT]
-  const child = Bun.spawn(['wrk', ...flags, url, '--', key, mode, customers], { stderr: 'inherit' })
+  const headers = Object.entries(load.headers ?? {}).map(([name, value]) => `${name}=${value}`)
+  const about = [key, mode, customers, String(load.customerCount ?? 100), ...headers]
+  const child = Bun.spawn(['wrk', ...flags, url, '--', ...about], { stderr: 'inherit' })
   const output = await new Response(child.stdout).text()
   const json = /^\{.*\}$/m.exec(output)?.[0]
   if ((await child.exited) !== 0 || json === undefined) {
     throw new Error(`wrk failed against ${url}. It wrote:\n${output}`)
   }
-  const { requests, durationUs, p50Us, p99Us, ...errors } = JSON.parse(json)
+  const { requests, bytes, durationUs, p50Us, p99Us, ...errors } = JSON.parse(json)
   const cpuAfter = cpuSecondsOf(pid)
   return {
     cpuUs: cpuBefore === null ? null : ((cpuAfter! - cpuBefore) / requests) * 1e6,
     requestsPerSecond: requests / (durationUs / 1e6),
+    answerBytes: bytes / requests,
     p50Ms: p50Us / 1e3,
     p99Ms: p99Us / 1e3,
     errors: Object.values(errors as Record<string, number>).reduce((sum, count) => sum + count, 0),
@@ -68,4 +79,12 @@ function cpuSecondsOf(pid: number): number | null {
   // The second field is the command, which may hold spaces; the times are the 14th and the 15th.
   const fields = readFileSync(path, 'utf8').split(') ')[1]!.split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+}
+
+/** The most memory that a process has had resident, bytes; null where the system does not tell. */
+export function peakMemoryOf(pid: number): number | null {
+  const path = `/proc/${pid}/status`
+  if (!existsSync(path)) return null
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(path, 'utf8'))?.[1]
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024
 }

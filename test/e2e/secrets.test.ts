@@ -189,7 +189,8 @@ async function drive(server: Server, upstream: Upstream, receiver: Receiver) {
   const { json: document } = await server.ask('/docs/json')
   const paths = Object.keys(document.paths).map((path) => path.replace(/\{\w+\}/g, 'demo'))
   for (const path of ['/docs', '/docs/json', '/nope', ...paths]) {
-    heard.addAnswer(path, await server.ask(`${path}?end_user_id=alice`))
+    if (path === '/spend/live') heard.add(path, await firstEvent(server))
+    else heard.addAnswer(path, await server.ask(`${path}?end_user_id=alice`))
     heard.addAnswer(path, await server.ask(path, { json: { user_id: 'alice', user_ids: [] } }))
   }
 
@@ -204,6 +205,14 @@ async function drive(server: Server, upstream: Upstream, receiver: Receiver) {
     heard.add('webhook', json([...headers]), new TextDecoder().decode(body))
   }
   return { heard, virtualKey }
+}
+
+/** What a stream that does not end begins with. */
+async function firstEvent(server: Server): Promise<string> {
+  const reader = (await server.fetch('/spend/live')).body!.getReader()
+  const { value } = await reader.read()
+  await reader.cancel()
+  return new TextDecoder().decode(value)
 }
 
 describe('a server that has secrets, whatever happens to it', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
 import { Refusal } from '../../src/errors.ts'
+import { BreakOff } from '../../src/gateway/break-off.ts'
 import { Departure } from '../../src/gateway/departure.ts'
 import { InFlight } from '../../src/gateway/in-flight.ts'
 
@@ -32,11 +33,11 @@ test('a request that never became a call holds up nobody who waits for the last'
   const inFlight = new InFlight({ calls: 9, bytes: 100 })
   inFlight.arrive('still sending its body', 1)
   await inFlight.none()
-  const abort = new AbortController()
-  inFlight.add('a', callWith(abort))
+  const breakOff = new BreakOff()
+  inFlight.add('a', callWith(breakOff))
   const none = inFlight.none()
   inFlight.cutOff()
-  expect(abort.signal.aborted).toBe(true)
+  expect(breakOff.isBroken).toBe(true)
   inFlight.remove('a')
   await none
 })
@@ -67,7 +68,7 @@ function caught(act: () => void): unknown {
   return null
 }
 
-const callWith = (abort = new AbortController()) => ({
-  abort,
-  departure: new Departure(abort, DEFAULT_UPSTREAM_RULES),
+const callWith = (breakOff = new BreakOff()) => ({
+  breakOff,
+  departure: new Departure(new AbortController().signal, breakOff, DEFAULT_UPSTREAM_RULES),
 })

@@ -82,12 +82,19 @@ async function callsOfADay(server: Server, day: number) {
   }
 }
 
-async function shot(console: Console, name: string, path: string, ready: string) {
+async function shot(
+  console: Console,
+  name: string,
+  path: string,
+  ready: string,
+  act: (page: Console['page']) => Promise<void> = async () => {},
+) {
   const { page } = console
   await page.goto(path)
   await page.getByText(ready).first().waitFor()
   await page.locator('[aria-busy=true]').waitFor({ state: 'detached' })
   await page.waitForLoadState('networkidle').catch(() => {})
+  await act(page)
   await page.screenshot({ path: join(DOCS, `${name}.png`) })
 }
 
@@ -127,7 +134,10 @@ await shot(light, 'customer', '/ui/customers/acme', 'Acme Corporation')
 await shot(light, 'budgets', '/ui/budgets', 'enterprise')
 await shot(light, 'budget', '/ui/budgets/pro', 'Initech')
 await shot(light, 'models', '/ui/models', 'gpt-5-mini')
-await shot(light, 'playground', '/ui/playground', 'Playground')
+await shot(light, 'playground', '/ui/playground?customer=acme', 'Playground', async (page) => {
+  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByText('Spend after it').waitFor()
+})
 await shot(light, 'keys', '/ui/keys', 'support-desk')
 await shot(light, 'webhooks', '/ui/webhooks', 'crm')
 await using dark = await openConsole({ server, dark: true })

@@ -146,3 +146,25 @@ test('the page works in a frame of an origin that the config lists, and of no ot
   )
   expect(await inside.getByRole('heading', { name: 'alice' }).count()).toBe(0)
 })
+
+test('a link is made in the console, where the customer is', async () => {
+  await using console = await openConsole()
+  const { page, server, context } = console
+  await server.ask('/customer/new', { json: { user_id: 'a/b' } })
+  await console.signIn()
+  await page.goto('/ui/customers/a%2Fb')
+  await page.getByRole('button', { name: 'Its own page' }).click()
+  const dialog = page.getByRole('dialog', { name: "A link to the customer's own page" })
+  await dialog.getByLabel('Good for').selectOption('7d')
+  await dialog.getByRole('button', { name: 'Make a link' }).click()
+  const made = dialog.getByLabel('Link', { exact: true })
+  await made.waitFor()
+  expect(await violations(page)).toEqual([])
+  const [opened] = await Promise.all([
+    context.waitForEvent('page'),
+    dialog.getByRole('link', { name: 'Open it' }).click(),
+  ])
+  expect(opened.url()).toBe(await made.inputValue())
+  await opened.getByRole('heading', { name: 'a/b' }).waitFor()
+  expect(console.complaints).toEqual([])
+})

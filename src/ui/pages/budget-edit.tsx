@@ -28,8 +28,8 @@ export function EditBudget({
     <Dialog title={`Edit ${of.budget_id}`} onClose={onClose}>
       <form class="stack" onSubmit={save}>
         <p>It changes for everyone on it, from their next call on.</p>
-        <LimitFields form={form} budgetId={of.budget_id} />
         <WhoIsOver json={json} />
+        <LimitFields form={form} budgetId={of.budget_id} />
         <Problem text={form.problem} />
         <footer>
           <button type="button" onClick={onClose}>

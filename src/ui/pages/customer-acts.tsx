@@ -4,9 +4,10 @@ import { post } from '../api.ts'
 import { Confirm, Dialog } from '../dialog.tsx'
 import { Problem, useAct, useForm } from '../form.tsx'
 import type { Customer } from './customer-parts.tsx'
+import { PortalDialog } from './customer-portal.tsx'
 import { type Profile, ProfileFields, profileJson } from './profile-form.tsx'
 
-type Act = 'edit' | 'block' | 'delete'
+type Act = 'edit' | 'portal' | 'block' | 'delete'
 type About = {
   readonly of: Customer
   readonly onChange: () => void
@@ -28,6 +29,9 @@ export function CustomerActs({
       <button type="button" onClick={() => setOpen('edit')}>
         Edit
       </button>
+      <button type="button" onClick={() => setOpen('portal')}>
+        Its own page
+      </button>
       <button type="button" onClick={() => setOpen('block')}>
         {of.blocked ? 'Unblock' : 'Block'}
       </button>
@@ -35,6 +39,7 @@ export function CustomerActs({
         Delete
       </button>
       {open === 'edit' && <Edit {...about} />}
+      {open === 'portal' && <PortalDialog id={of.user_id} onClose={about.onClose} />}
       {open === 'block' && <Block {...about} />}
       {open === 'delete' && <Delete {...about} />}
     </>

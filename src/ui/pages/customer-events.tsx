@@ -2,7 +2,8 @@ import { usePlace } from '../cursor.ts'
 import { exactCount } from '../format.ts'
 import { Badge, Empty, LoadProblem, Section, Time, type Tone } from '../parts.tsx'
 import { type Column, Pager, Table } from '../table.tsx'
-import { useData } from '../use-data.ts'
+import { useChange, useData } from '../use-data.ts'
+import type { OfCustomer } from './customer-parts.tsx'
 
 /** One of `GET /webhook/events`, as far as it is shown here. */
 type Delivery = {
@@ -21,13 +22,14 @@ const PAGE_SIZE = 10
 const TONES: Readonly<Record<string, Tone>> = { delivered: 'ok', pending: 'warn', dead: 'bad' }
 
 /** What the webhooks were told of a customer. */
-export function CustomerEvents({ id }: { readonly id: string }) {
+export function CustomerEvents({ id, spent }: OfCustomer) {
   const { cursor, page, go } = usePlace('event_')
   const found = useData<Answer>('/webhook/events', {
     customer_id: id,
     page_size: PAGE_SIZE,
     cursor,
   })
+  useChange(spent, found.reload)
   const { events = [], next_cursor: next = null } = found.data ?? {}
   return (
     <Section title="Events sent about it" actions={<a href="/ui/webhooks">All webhooks</a>}>

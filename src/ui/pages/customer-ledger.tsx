@@ -3,7 +3,8 @@ import { usePlace, useQuery } from '../cursor.ts'
 import { exactCount } from '../format.ts'
 import { Badge, Count, Empty, LoadProblem, Money, Section, Time, type Tone } from '../parts.tsx'
 import { type Column, Pager, Table } from '../table.tsx'
-import { useData, usePage } from '../use-data.ts'
+import { useChange, useData, usePage } from '../use-data.ts'
+import type { OfCustomer } from './customer-parts.tsx'
 import { type LedgerRow, RowDetail } from './ledger-row.tsx'
 
 const PAGE_SIZE = 25
@@ -11,7 +12,7 @@ const OUTCOMES = ['ok', 'interrupted', 'client_closed', 'upstream_failed', 'corr
 const FILTERS = { model: 'row_model', outcome: 'outcome', from: 'row_from', to: 'row_to' }
 
 /** The rows of the ledger that a customer was charged, a page at a time, and all of them as CSV. */
-export function CustomerLedger({ id }: { readonly id: string }) {
+export function CustomerLedger({ id, spent }: OfCustomer) {
   const { query, change } = useQuery('row_')
   const { cursor, page, go } = usePlace('row_')
   const asked = {
@@ -27,6 +28,7 @@ export function CustomerLedger({ id }: { readonly id: string }) {
     page_size: PAGE_SIZE,
     cursor,
   })
+  useChange(spent, found.reload)
   const isFiltered = Object.values(FILTERS).some((name) => query[name] !== undefined)
   return (
     <Section

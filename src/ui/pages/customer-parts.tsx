@@ -30,6 +30,13 @@ export type Budget = Limits & {
 
 export const budgetAddress = (id: string) => `/ui/budgets/${encodeURIComponent(id)}`
 
+/** What the parts of a customer's page are given: they are loaded anew when it has spent more. */
+export type OfCustomer = {
+  readonly id: string
+  /** In all; null: it is not known. */
+  readonly spent: number | null
+}
+
 export const customerAddress = (id: string) => `/ui/customers/${encodeURIComponent(id)}`
 
 /** A customer by its id, and by its alias where it has one. */

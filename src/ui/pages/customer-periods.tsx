@@ -1,6 +1,6 @@
 import { Empty, LoadProblem, Money, Section, Time } from '../parts.tsx'
 import { type Column, Table } from '../table.tsx'
-import { useData } from '../use-data.ts'
+import { useChange, useData } from '../use-data.ts'
 import type { Customer } from './customer-parts.tsx'
 
 /** One of `GET /customer/periods`. */
@@ -12,6 +12,7 @@ export function CustomerPeriods({ of }: { readonly of: Customer }) {
     end_user_id: of.user_id,
     limit: 12,
   })
+  useChange(`${of.budget_reset_at} ${of.spend}`, periods.reload)
   const isEndless = periods.data?.length === 1 && periods.data[0]!.end === null
   return (
     <Section title="Periods">

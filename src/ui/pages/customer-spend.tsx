@@ -3,15 +3,17 @@ import { useQuery } from '../cursor.ts'
 import { Count, Empty, LoadProblem, Money, Section } from '../parts.tsx'
 import { RangeFields, readRange } from '../range.tsx'
 import { type Column, Table } from '../table.tsx'
-import { useData } from '../use-data.ts'
+import { useChange, useData } from '../use-data.ts'
+import type { OfCustomer } from './customer-parts.tsx'
 
 type Part = Series['series'][number]
 
 /** What a customer spent over time, and on which models. */
-export function CustomerSpend({ id }: { readonly id: string }) {
+export function CustomerSpend({ id, spent }: OfCustomer) {
   const { query, change } = useQuery()
   const range = readRange(query)
-  const spent = useData<Series>('/spend/series', { ...range.query, by: 'model', end_user: id })
+  const found = useData<Series>('/spend/series', { ...range.query, by: 'model', end_user: id })
+  useChange(spent, found.reload)
   return (
     <Section
       title="Spend over time"
@@ -21,17 +23,17 @@ export function CustomerSpend({ id }: { readonly id: string }) {
         </div>
       }
     >
-      <LoadProblem error={spent.error} onRetry={spent.reload} />
-      {spent.data !== undefined &&
-        (spent.data.series.length === 0 ? (
+      <LoadProblem error={found.error} onRetry={found.reload} />
+      {found.data !== undefined &&
+        (found.data.series.length === 0 ? (
           <Empty title="Nothing was charged in this time." />
         ) : (
           <>
-            <SpendChart of={spent.data} label="Spend in this time, by model" />
+            <SpendChart of={found.data} label="Spend in this time, by model" />
             <Table
               label="Spend by model"
-              columns={columnsOf(spent.data)}
-              rows={spent.data.series}
+              columns={columnsOf(found.data)}
+              rows={found.data.series}
               keyOf={({ name }) => name ?? 'null'}
             />
           </>

@@ -57,13 +57,13 @@ function OneCustomer({ id }: { readonly id: string }) {
       )}
       <LoadProblem error={found.error} onRetry={found.reload} />
       <Figures of={customer} />
-      <CustomerSpend id={id} />
+      <CustomerSpend id={id} spent={customer.total_spend} />
       <div class="columns">
         <CustomerBudget of={customer} tiers={tiers.data ?? null} onChange={found.reload} />
         <CustomerPeriods of={customer} />
       </div>
-      <CustomerLedger id={id} />
-      <CustomerEvents id={id} />
+      <CustomerLedger id={id} spent={customer.total_spend} />
+      <CustomerEvents id={id} spent={customer.total_spend} />
     </>
   )
 }
@@ -92,7 +92,7 @@ function NoCustomer({ id }: { readonly id: string }) {
           <a href="/ui/customers">Show all customers</a>
         </Empty>
       </Section>
-      <CustomerLedger id={id} />
+      <CustomerLedger id={id} spent={null} />
     </>
   )
 }

@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks'
-import { useLocation } from 'preact-iso'
-import { address } from '../api.ts'
 import { type Series, SpendChart, seriesName } from '../chart.tsx'
+import { useQuery } from '../cursor.ts'
 import { useLive } from '../live.ts'
 import {
   Badge,
@@ -23,7 +22,7 @@ const REFRESH_MS = 5_000
 
 /** How things stand, and how they came to be so. */
 export function Overview() {
-  const { query, route } = useLocation()
+  const { query, change: go } = useQuery()
   const range = readRange(query)
   const by = query['by'] === 'customer' ? 'customer' : 'model'
   const { now, isLive } = useLive()
@@ -38,8 +37,6 @@ export function Overview() {
     setSeen(now.today.calls)
     for (const { reload } of [spent, top, near]) reload()
   })
-  const go = (change: Record<string, string>) =>
-    route(address('/ui', { ...query, ...change }), true)
 
   return (
     <>
