@@ -31,11 +31,14 @@ export function BindingFields({
   form,
   tiers,
   budgetId,
+  of = 'customer',
 }: {
   readonly form: Pick<Form<Values>, 'values' | 'set' | 'errorOf'>
   readonly tiers: readonly Budget[]
   /** Its own budget, if it has one. */
   readonly budgetId: string | null
+  /** A key has its models beside its limits. */
+  readonly of?: 'customer' | 'key'
 }) {
   const { binding, budget_id: id } = form.values
   const tier = tiers.find(({ budget_id }) => budget_id === id)
@@ -76,11 +79,15 @@ export function BindingFields({
           )}
         </Field>
       )}
-      {binding === 'own' && <LimitFields form={form} budgetId={budgetId} />}
+      {binding === 'own' && (
+        <LimitFields form={form} budgetId={budgetId} hasModels={of === 'customer'} />
+      )}
       {binding === 'none' && (
         <p class="hint">
-          Its calls are counted and never refused, unless the server's config has a default for
-          those without a budget.
+          {of === 'key'
+            ? 'Its calls are counted, and refused only by the limits of their customer.'
+            : "Its calls are counted and never refused, unless the server's config has a default " +
+              'for those without a budget.'}
         </p>
       )}
     </fieldset>

@@ -96,7 +96,7 @@ export function KeyActs({ of: key, onChange, onSecret }: Told & { readonly of: K
           of={key}
           onClose={close}
           onSubmit={async (values) => {
-            await post('/key/update', { key: key.token, ...bodyOf(values) })
+            await post('/key/update', { key: key.token, ...bodyOf(values, key) })
             close()
             onChange()
           }}

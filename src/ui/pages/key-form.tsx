@@ -3,11 +3,13 @@ import { Dialog } from '../dialog.tsx'
 import { Field, type Form, Problem, useForm } from '../form.tsx'
 import { Time } from '../parts.tsx'
 import { useData } from '../use-data.ts'
+import { BindingFields } from './binding.tsx'
 import { CustomerInput } from './customer-input.tsx'
-import { KeyLimits } from './key-limits.tsx'
+import type { Budget } from './customer-parts.tsx'
 import { type Key, type KeyValues, NEW_KEY, valuesOf } from './key-values.ts'
+import { AllowedModels } from './limits-models.tsx'
 
-export type KeyForm = Form<KeyValues>
+type KeyForm = Pick<Form<KeyValues>, 'values' | 'set' | 'errorOf'>
 
 /** Asks what a key is to be; `of`: one that is there is changed. */
 export function KeyDialog({
@@ -20,10 +22,14 @@ export function KeyDialog({
   readonly onClose: () => void
 }) {
   const form = useForm<KeyValues>(of === null ? NEW_KEY : valuesOf(of))
-  const { values, set, errorOf } = form
+  const { data: tiers = [] } = useData<readonly Budget[]>('/budget/list')
+  const { set, errorOf } = form
+  // A list that has nothing chosen shows its first.
+  const budget_id = form.values.budget_id || (tiers[0]?.budget_id ?? '')
+  const values = { ...form.values, budget_id }
   return (
     <Dialog title={of === null ? 'Create a key' : 'Edit a key'} onClose={onClose}>
-      <form class="stack" onSubmit={form.submit(onSubmit)}>
+      <form class="stack" onSubmit={form.submit(() => onSubmit(values))}>
         <Field
           label="Alias"
           hint="A name for people, and in refusals. No two keys have the same."
@@ -56,7 +62,9 @@ export function KeyDialog({
             </select>
           )}
         </Field>
-        {values.key_type === 'llm_api' && <ForCalls form={form} />}
+        {values.key_type === 'llm_api' && (
+          <ForCalls form={{ values, set, errorOf }} tiers={tiers} />
+        )}
         <Expiry form={form} now={of} />
         <Problem text={form.problem} />
         <footer>
@@ -73,8 +81,9 @@ export function KeyDialog({
 }
 
 /** What only a key for calls has. */
-function ForCalls({ form }: { readonly form: KeyForm }) {
+function ForCalls({ form, tiers }: { readonly form: KeyForm; readonly tiers: readonly Budget[] }) {
   const { values, set, errorOf } = form
+  const served = useData<{ readonly data: readonly { readonly id: string }[] }>('/models')
   return (
     <>
       <Field
@@ -93,40 +102,13 @@ function ForCalls({ form }: { readonly form: KeyForm }) {
           />
         )}
       </Field>
-      <ModelChoice form={form} />
-      <KeyLimits form={form} />
+      <AllowedModels
+        form={form}
+        served={served.data?.data.map(({ id }) => id) ?? []}
+        hint="A call for any other model is refused, and it sees no other in the list of models."
+      />
+      <BindingFields form={form} tiers={tiers} budgetId={null} of="key" />
     </>
-  )
-}
-
-function ModelChoice({ form: { values, set, errorOf } }: { readonly form: KeyForm }) {
-  const { data } = useData<{ readonly data: readonly { readonly id: string }[] }>('/models')
-  const served = data?.data.map(({ id }) => id) ?? []
-  // One that is not served any more stays, until somebody takes it out.
-  const names = [...new Set([...served, ...values.models])]
-  const toggle = (name: string, isChosen: boolean) =>
-    set({
-      models: isChosen ? [...values.models, name] : values.models.filter((other) => other !== name),
-    })
-  const error = errorOf('models')
-  return (
-    <fieldset>
-      <legend>Models</legend>
-      <p class="hint">The only ones that it may call. None chosen: all.</p>
-      <div class="choices">
-        {names.map((name) => (
-          <label key={name}>
-            <input
-              type="checkbox"
-              checked={values.models.includes(name)}
-              onChange={(event) => toggle(name, event.currentTarget.checked)}
-            />{' '}
-            {name}
-          </label>
-        ))}
-      </div>
-      {error !== null && <p class="error">{error}</p>}
-    </fieldset>
   )
 }
 

@@ -1,101 +1,87 @@
-import type { Budget } from './customer-parts.tsx'
+import { ApiError } from '../api.ts'
+import { isUnlimited, type Limits, type LimitValues, limitValues, NO_LIMITS } from '../limits.ts'
+import { type Binding, bindingJson } from './binding.tsx'
 
 /** `GET /key/list`, each of its `keys`, as far as pages show it. */
-export type Key = {
+export type Key = Omit<Limits, 'models'> & {
   /** Names it everywhere; the secret is in no answer but the first. */
   readonly token: string
   readonly key_name: string
   readonly key_alias: string | null
   readonly customer_id: string | null
   readonly key_type: 'llm_api' | 'read_only'
+  /** Empty: all. */
   readonly models: readonly string[]
   readonly budget_id: string | null
   readonly spend: number
   readonly held: number
-  readonly max_budget: number | null
-  readonly soft_budget: number | null
-  readonly budget_duration: string | null
   readonly budget_reset_at: string | null
-  readonly rpm_limit: number | null
-  readonly tpm_limit: number | null
-  readonly max_parallel_requests: number | null
-  readonly litellm_budget_table: Budget | null
   readonly expires: string | null
   readonly blocked: boolean
   readonly created_at: string
 }
 
-/** The fields of a key that are typed as text; empty: none. */
-export const LIMITS = [
-  'max_budget',
-  'budget_duration',
-  'soft_budget',
-  'rpm_limit',
-  'tpm_limit',
-  'max_parallel_requests',
-] as const
-
-export type LimitName = (typeof LIMITS)[number]
-
 /** A key as its form has it, under the server's names, so that a refusal is shown at its field. */
-export type KeyValues = Readonly<Record<LimitName, string>> & {
-  readonly key_alias: string
-  readonly key_type: Key['key_type']
-  readonly customer_id: string
-  /** Empty: all. */
-  readonly models: readonly string[]
-  /** What limits it: nothing, a shared budget, or limits of its own. */
-  readonly limited: 'no' | 'shared' | 'own'
-  readonly budget_id: string
-  readonly duration: string
-}
+export type KeyValues = LimitValues &
+  Binding & {
+    readonly key_alias: string
+    readonly key_type: Key['key_type']
+    readonly customer_id: string
+    readonly duration: string
+  }
 
 export const NEW_KEY: KeyValues = {
+  ...NO_LIMITS,
   key_alias: '',
   key_type: 'llm_api',
   customer_id: '',
-  models: [],
-  limited: 'no',
-  budget_id: '',
   duration: '',
-  max_budget: '',
-  budget_duration: '',
-  soft_budget: '',
-  rpm_limit: '',
-  tpm_limit: '',
-  max_parallel_requests: '',
+  binding: 'none',
+  budget_id: '',
 }
 
 export const nameOf = ({ key_alias, key_name }: Key): string => key_alias ?? key_name
 
+const ownLimits = (key: Key): LimitValues => limitValues({ ...key, models: null })
+
+/** Whether it has limits of its own: then they are changed, and else made. */
+const hasOwn = (key: Key): boolean => key.budget_id === null && !isUnlimited(ownLimits(key))
+
 export function valuesOf(key: Key): KeyValues {
-  const limits = LIMITS.map((name) => [name, key[name] === null ? '' : String(key[name])])
-  const hasOwn = LIMITS.some((name) => key[name] !== null)
-  const ofOwn = hasOwn ? 'own' : 'no'
+  const own = hasOwn(key) ? 'own' : 'none'
   return {
-    ...NEW_KEY,
-    ...(Object.fromEntries(limits) as Record<LimitName, string>),
+    ...ownLimits(key),
+    models: key.models.length === 0 ? null : key.models,
     key_alias: key.key_alias ?? '',
     key_type: key.key_type,
     customer_id: key.customer_id ?? '',
-    models: key.models,
-    limited: key.budget_id === null ? ofOwn : 'shared',
+    duration: '',
+    binding: key.budget_id === null ? own : 'tier',
     budget_id: key.budget_id ?? '',
   }
 }
 
-/** What is sent; null clears. Text that is no number goes as it is, for the server to refuse. */
-export function bodyOf(values: KeyValues) {
-  const text = (name: Exclude<keyof KeyValues, 'models'>) => values[name].trim() || null
-  const isForCalls = values.key_type === 'llm_api'
-  const limits = Object.fromEntries(LIMITS.map((name) => [name, text(name)]))
+/**
+ * What is sent to make a key, or to change one; null clears. Throws for a list of no models: sent,
+ * it would be all of them, which is what LiteLLM means by an empty one.
+ */
+export function bodyOf(values: KeyValues, of: Key | null = null): Record<string, unknown> {
+  const text = (typed: string) => typed.trim() || null
+  const { key_type, models } = values
+  const duration = text(values.duration)
+  const always = {
+    key_alias: text(values.key_alias),
+    key_type,
+    ...(duration === null ? {} : { duration }),
+  }
+  if (key_type === 'read_only') {
+    return { ...always, customer_id: null, models: [], budget_id: null }
+  }
+  if (models?.length === 0) throw new ApiError(400, 'Choose a model, or all of them', 'models')
   return {
-    key_alias: text('key_alias'),
-    key_type: values.key_type,
-    customer_id: isForCalls ? text('customer_id') : null,
-    models: isForCalls ? values.models : [],
-    budget_id: isForCalls && values.limited === 'shared' ? text('budget_id') : null,
-    ...(isForCalls && values.limited === 'own' ? limits : {}),
-    ...(text('duration') === null ? {} : { duration: text('duration') }),
+    ...always,
+    ...bindingJson(values, of !== null && hasOwn(of)),
+    customer_id: text(values.customer_id),
+    models: models ?? [],
   }
 }

@@ -19,10 +19,13 @@ const DURATIONS = ['1d', '7d', '30d', '1mo', 'weekly', 'monthly', 'quarterly', '
 export function LimitFields({
   form,
   budgetId,
+  hasModels = true,
 }: {
   readonly form: LimitForm
   /** Whose limits they are, if it exists already. */
   readonly budgetId: string | null
+  /** Whether they say which models may be called. */
+  readonly hasModels?: boolean
 }) {
   const served = useData<{ data: readonly { id: string }[] }>('/models')
   const models = served.data?.data.map(({ id }) => id) ?? []
@@ -68,7 +71,7 @@ export function LimitFields({
           hint="Dollars at which an event is sent to the webhooks; nothing is refused. Empty: none."
         />
       </div>
-      <AllowedModels form={form} served={models} />
+      {hasModels && <AllowedModels form={form} served={models} />}
       <ModelBudgets form={form} served={models} />
       <More form={form} />
     </>

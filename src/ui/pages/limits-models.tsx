@@ -5,9 +5,11 @@ import type { LimitForm } from './limits-form.tsx'
 export function AllowedModels({
   form,
   served,
+  hint = 'A call for any other model is refused. With none chosen, every call is.',
 }: {
   readonly form: LimitForm
   readonly served: readonly string[]
+  readonly hint?: string
 }) {
   const { models } = form.values
   const error = form.errorOf('models')
@@ -54,7 +56,7 @@ export function AllowedModels({
         </section>
       )}
       {error !== null && <p class="error">{error}</p>}
-      <p class="hint">A call for any other model is refused. With none chosen, every call is.</p>
+      <p class="hint">{hint}</p>
     </fieldset>
   )
 }

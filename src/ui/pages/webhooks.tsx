@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { post } from '../api.ts'
 import { Problem, useAct } from '../form.tsx'
 import { exactCount, plural } from '../format.ts'
-import { Badge, Copy, Distance, Empty, LoadProblem, PageHead, Section } from '../parts.tsx'
+import { Badge, Copy, Distance, LoadProblem, PageHead, Section } from '../parts.tsx'
 import { useIsAdmin } from '../session.tsx'
 import { useData, useEvery } from '../use-data.ts'
 import { Deliveries } from './deliveries.tsx'
@@ -176,12 +176,10 @@ function NoReceivers() {
       <Copy label="The lines of the config that add a receiver" text={lines.join('\n')} />
       <p>Its secret signs what it is sent (Standard Webhooks). This one was made just now, here:</p>
       <Copy label="A secret for the environment" text={`CRM_WEBHOOK_SECRET=${secret}`} />
-      <Empty title="LiteLLM’s way works as well:">
-        <p>
-          <code>alerting: ["webhook"]</code> under <code>general_settings</code>, and{' '}
-          <code>WEBHOOK_URL</code> in the environment.
-        </p>
-      </Empty>
+      <p class="hint">
+        LiteLLM’s way works as well: <code>alerting: ["webhook"]</code> under{' '}
+        <code>general_settings</code>, and <code>WEBHOOK_URL</code> in the environment.
+      </p>
     </Section>
   )
 }
