@@ -71,18 +71,20 @@ export function useForm<Values extends Record<string, unknown>>(initial: Values)
   const [values, setValues] = useState(initial)
   const [fault, setFault] = useState<{ param: string | null; message: string } | null>(null)
   const [isBusy, setBusy] = useState(false)
-  const isField = fault?.param !== null && fault?.param !== undefined && fault.param in values
+  const field = fieldOf(fault?.param ?? null, values)
+  const isField = field !== null
   return {
     values,
     isBusy,
     set(change) {
       setValues((before) => ({ ...before, ...change }))
-      if (fault?.param !== null && fault !== null && fault.param in change) setFault(null)
+      if (field !== null && field in change) setFault(null)
     },
-    errorOf: (name) => (isField && fault.param === name ? fault.message : null),
+    errorOf: (name) => (field === name ? (fault?.message ?? null) : null),
     problem: fault !== null && !isField ? fault.message : null,
     submit: (send) => async (event) => {
       event.preventDefault()
+      const form = event.currentTarget as HTMLFormElement
       setBusy(true)
       setFault(null)
       try {
@@ -90,6 +92,7 @@ export function useForm<Values extends Record<string, unknown>>(initial: Values)
       } catch (error) {
         const param = error instanceof ApiError ? error.param : null
         setFault({ param, message: messageOf(error) })
+        requestAnimationFrame(() => showFault(form))
       }
       setBusy(false)
     },
@@ -98,6 +101,19 @@ export function useForm<Values extends Record<string, unknown>>(initial: Values)
       setFault(null)
     },
   }
+}
+
+/** The field that a parameter is of: itself, or what holds it, as in `models.gpt-4o.limit`. */
+function fieldOf(param: string | null, values: Record<string, unknown>): string | null {
+  if (param === null || param in values) return param
+  const [outer] = param.split('.', 1)
+  return outer! in values ? outer! : null
+}
+
+/** A long form may have what is wrong out of sight of the button. */
+function showFault(form: HTMLFormElement) {
+  form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  form.querySelector('.error, .problem')?.scrollIntoView({ block: 'center' })
 }
 
 /** An act with a button of its own: whether it runs, and what went wrong with it. */

@@ -1,4 +1,4 @@
-import { type ComponentChildren, Fragment } from 'preact'
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 
 export type Column<Row> = {
@@ -9,10 +9,16 @@ export type Column<Row> = {
   readonly cell: (row: Row) => ComponentChildren
 }
 
+/** What a row shows beneath it when it is opened, and what is opened then, for screen readers. */
+export type Detail<Row> = {
+  readonly nameOf: (row: Row) => string
+  readonly of: (row: Row) => ComponentChildren
+}
+
 export type Order = { readonly sort: string; readonly order: 'asc' | 'desc' }
 
 /** A table that becomes a list of cards on a phone, sorted by the server. */
-export function Table<Row>({
+export function Table<Of>({
   label,
   columns,
   rows,
@@ -24,17 +30,13 @@ export function Table<Row>({
 }: {
   /** For screen readers: what the rows are. */
   readonly label: string
-  readonly columns: readonly Column<Row>[]
-  readonly rows: readonly Row[]
-  readonly keyOf: (row: Row) => string
+  readonly columns: readonly Column<Of>[]
+  readonly rows: readonly Of[]
+  readonly keyOf: (row: Of) => string
   readonly order?: Order
   readonly onOrder?: (order: Order) => void
   readonly isLoading?: boolean
-  /** What a row shows beneath it when it is opened, and what is opened then, for screen readers. */
-  readonly detail?: {
-    readonly nameOf: (row: Row) => string
-    readonly of: (row: Row) => ComponentChildren
-  }
+  readonly detail?: Detail<Of>
 }) {
   const [opened, setOpened] = useState<string | null>(null)
   return (
@@ -57,39 +59,56 @@ export function Table<Row>({
           {rows.map((row) => {
             const key = keyOf(row)
             const isOpen = key === opened
-            return (
-              <Fragment key={key}>
-                <tr>
-                  {detail !== undefined && (
-                    <td class="opener">
-                      <button
-                        type="button"
-                        class="quiet"
-                        aria-expanded={isOpen}
-                        aria-label={detail.nameOf(row)}
-                        onClick={() => setOpened(isOpen ? null : key)}
-                      >
-                        <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span>
-                      </button>
-                    </td>
-                  )}
-                  {columns.map(({ name, isNumber, cell }) => (
-                    <td key={name} data-name={name} class={isNumber ? 'right' : undefined}>
-                      {cell(row)}
-                    </td>
-                  ))}
-                </tr>
-                {isOpen && (
-                  <tr class="opened">
-                    <td colSpan={columns.length + 1}>{detail?.of(row)}</td>
-                  </tr>
-                )}
-              </Fragment>
-            )
+            const toggle = () => setOpened(isOpen ? null : key)
+            return <Row key={key} row={row} {...{ columns, detail, isOpen, toggle }} />
           })}
         </tbody>
       </table>
     </div>
+  )
+}
+
+function Row<Of>({
+  row,
+  columns,
+  detail,
+  isOpen,
+  toggle,
+}: {
+  readonly row: Of
+  readonly columns: readonly Column<Of>[]
+  readonly detail: Detail<Of> | undefined
+  readonly isOpen: boolean
+  readonly toggle: () => void
+}) {
+  return (
+    <>
+      <tr>
+        {detail !== undefined && (
+          <td class="opener">
+            <button
+              type="button"
+              class="quiet"
+              aria-expanded={isOpen}
+              aria-label={detail.nameOf(row)}
+              onClick={toggle}
+            >
+              <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span>
+            </button>
+          </td>
+        )}
+        {columns.map(({ name, isNumber, cell }) => (
+          <td key={name} data-name={name} class={isNumber ? 'right' : undefined}>
+            {cell(row)}
+          </td>
+        ))}
+      </tr>
+      {isOpen && (
+        <tr class="opened">
+          <td colSpan={columns.length + 1}>{detail?.of(row)}</td>
+        </tr>
+      )}
+    </>
   )
 }
 

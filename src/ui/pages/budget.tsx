@@ -155,10 +155,10 @@ const columnsFor = (limit: number | null): readonly Column<Customer>[] => [
     name: 'Customer',
     sort: 'user_id',
     cell: (row) => (
-      <>
+      <div class="who">
         <CustomerLink id={row.user_id} alias={row.alias} />
         {row.blocked && <Badge tone="bad">blocked</Badge>}
-      </>
+      </div>
     ),
   },
   {

@@ -96,7 +96,8 @@ function Block({ of, onChange, onClose }: About) {
       <p>
         {of.blocked
           ? 'Its calls are taken again, within its limits.'
-          : 'Its calls are refused from now on, whatever is left of its budget. Calls in flight go on to their end and are charged.'}
+          : 'Its calls are refused from now on, whatever is left of its budget. Calls in flight ' +
+            'go on to their end and are charged.'}
       </p>
       <Problem text={act.problem} />
     </Confirm>

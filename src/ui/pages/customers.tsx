@@ -186,10 +186,10 @@ const columnsFor = (tiers: ReadonlySet<string>): readonly Column<Customer>[] => 
     name: 'Customer',
     sort: 'user_id',
     cell: (row) => (
-      <>
+      <div class="who">
         <CustomerLink id={row.user_id} alias={row.alias} />
         {row.blocked && <Badge tone="bad">blocked</Badge>}
-      </>
+      </div>
     ),
   },
   {

@@ -37,7 +37,10 @@ export function LimitFields({
           name="max_budget"
           label="Max budget"
           unit="decimal"
-          hint="Dollars that can be spent in a period; then calls are refused. 0 refuses every call. Empty: no limit."
+          hint={
+            'Dollars that can be spent in a period; then calls are refused. ' +
+            '0 refuses every call. Empty: no limit.'
+          }
         />
         <Duration form={form} budgetId={budgetId} />
       </div>
@@ -169,7 +172,10 @@ function More({ form }: { readonly form: LimitForm }) {
           form={form}
           name="budget_mode"
           label="Enforced"
-          hint="strict holds the most that a call can cost before it is sent; the others admit while anything is left, and may pass the budget."
+          hint={
+            'strict holds the most that a call can cost before it is sent; the others ' +
+            'admit while anything is left, and may pass the budget.'
+          }
           options={MODES}
         />
         <div class="pair">
@@ -178,7 +184,10 @@ function More({ form }: { readonly form: LimitForm }) {
             name="timezone"
             label="Time zone"
             unit="text"
-            hint="Where days, weeks and months begin, such as Europe/Berlin. Empty: as the server is set."
+            hint={
+              'Where days, weeks and months begin, such as Europe/Berlin. Empty: as the ' +
+              'server is set.'
+            }
           />
           <LimitSelect
             form={form}

@@ -40,7 +40,7 @@ export function AllowedModels({
         </label>
       </div>
       {models !== null && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard.
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is for the keyboard too.
         <section class="choices" tabIndex={0} aria-label="Models that may be called">
           {all.map((model) => (
             <label key={model}>

@@ -36,15 +36,10 @@ function metadataOf(typed: string): unknown {
   }
 }
 
-export function ProfileFields({
-  form,
-}: {
-  readonly form: Pick<Form<Profile>, 'values' | 'set' | 'errorOf'>
-}) {
+type ProfileForm = Pick<Form<Profile>, 'values' | 'set' | 'errorOf'>
+
+export function ProfileFields({ form }: { readonly form: ProfileForm }) {
   const { values, set, errorOf } = form
-  const served = useData<{ data: readonly { id: string }[] }>('/models')
-  const models = served.data?.data.map(({ id }) => id) ?? []
-  const known = new Set([...models, values.default_model].filter((model) => model !== ''))
   const isOpen = (['default_model', 'allowed_model_region', 'metadata'] as const).some(
     (name) => values[name] !== '' || errorOf(name) !== null,
   )
@@ -65,7 +60,10 @@ export function ProfileFields({
         <div class="stack">
           <Field
             label="Metadata"
-            hint='Anything of your own, as a JSON object such as {"plan": "yearly"}. Kept, never read.'
+            hint={
+              'Anything of your own, as a JSON object such as {"plan": "yearly"}. Kept, ' +
+              'never read.'
+            }
             error={errorOf('metadata')}
           >
             {(ids) => (
@@ -78,44 +76,56 @@ export function ProfileFields({
               />
             )}
           </Field>
-          <div class="pair">
-            <Field
-              label="Default model"
-              hint="For its calls that ask for none."
-              error={errorOf('default_model')}
-            >
-              {(ids) => (
-                <select
-                  {...ids}
-                  value={values.default_model}
-                  onChange={(event) => set({ default_model: event.currentTarget.value })}
-                >
-                  <option value="">none</option>
-                  {[...known].map((model) => (
-                    <option key={model} value={model}>
-                      {model}
-                    </option>
-                  ))}
-                </select>
-              )}
-            </Field>
-            <Field
-              label="Region"
-              hint="That its calls must stay in: eu, us, or any that a deployment states. Empty: any."
-              error={errorOf('allowed_model_region')}
-            >
-              {(ids) => (
-                <input
-                  {...ids}
-                  autocomplete="off"
-                  value={values.allowed_model_region}
-                  onInput={(event) => set({ allowed_model_region: event.currentTarget.value })}
-                />
-              )}
-            </Field>
-          </div>
+          <Calls form={form} />
         </div>
       </details>
     </>
+  )
+}
+
+/** What is said of its calls. */
+function Calls({ form: { values, set, errorOf } }: { readonly form: ProfileForm }) {
+  const served = useData<{ data: readonly { id: string }[] }>('/models')
+  const models = served.data?.data.map(({ id }) => id) ?? []
+  const known = new Set([...models, values.default_model].filter((model) => model !== ''))
+  return (
+    <div class="pair">
+      <Field
+        label="Default model"
+        hint="For its calls that ask for none."
+        error={errorOf('default_model')}
+      >
+        {(ids) => (
+          <select
+            {...ids}
+            value={values.default_model}
+            onChange={(event) => set({ default_model: event.currentTarget.value })}
+          >
+            <option value="">none</option>
+            {[...known].map((model) => (
+              <option key={model} value={model}>
+                {model}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      <Field
+        label="Region"
+        hint={
+          'That its calls must stay in: eu, us, or any that a deployment states. ' + 'Empty: any.'
+        }
+        error={errorOf('allowed_model_region')}
+      >
+        {(ids) => (
+          <input
+            {...ids}
+            autocomplete="off"
+            value={values.allowed_model_region}
+            onInput={(event) => set({ allowed_model_region: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+    </div>
   )
 }
