@@ -90,20 +90,25 @@ export const CREATE_CUSTOMER_LIST = `
     INSERT INTO customer_names (rowid, id, alias) VALUES (new.tab, new.id, new.alias); END;`
 
 /**
- * Customers in an order, a slice from a place on; `?1` and `?2` are the place, and `?5` the
- * budget where there is an index of it, else null.
+ * Customers in an order, a slice of those behind a place: the ones that are equal to it in what is
+ * sorted by, or the others. SQLite finds a place among equals only by themselves: `(spent, tab) <
+ * (0, 500000)` would look at every customer who has spent nothing. `?1` and `?2` are the place,
+ * and `?5` the budget where there is an index of it, else null.
  */
 export function sliceOfCustomers(
   { sort, descending }: Pick<ListQuery, 'sort' | 'descending'>,
   isOnBudget: boolean,
+  part: 'equals' | 'others',
 ): string {
   const { by, index, onBudget } = SORTS[sort]
   const [than, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC']
   const [from, budget] =
     isOnBudget && onBudget !== null ? [onBudget, 'budget_id = ?5'] : [index, '?5 IS NULL']
+  const behind =
+    part === 'equals' ? `${by} = ?1 AND tab ${than} ?2` : `${by} ${than} ?1 AND ?2 IS NOT NULL`
   return `
     SELECT *, ${by} AS sorted_by FROM customers INDEXED BY ${from}
-    WHERE ${LIVE} AND (${by}, tab) ${than} (?1, ?2) AND ${budget}
+    WHERE ${LIVE} AND ${behind} AND ${budget}
     ORDER BY ${by} ${direction}, tab ${direction} LIMIT ?3 OFFSET ?4`
 }
 
@@ -130,17 +135,17 @@ export function customerList(
       const found = tabs.length > GATHERED_MAX ? null : tabs.map(({ tab }) => byTab.get(tab!))
       if (found !== null) return found.filter((row) => row !== null)
     }
-    if (budgetId !== null) {
-      return counts.count(query) > GATHERED_MAX ? null : onBudget.all(budgetId)
-    }
-    if (query.blocked !== true) return null
-    return counts.count(query) > GATHERED_MAX ? null : blocked.all()
+    const areFew = (of: Pick<ListQuery, 'budgetId' | 'blocked'>) => counts.count(of) <= GATHERED_MAX
+    if (query.blocked === true && areFew({ budgetId: null, blocked: true })) return blocked.all()
+    return budgetId !== null && areFew({ budgetId, blocked: null }) ? onBudget.all(budgetId) : null
   }
 
   /** Looks at all customers in their order, until it has one more than the page. */
   const walked = async (query: ListQuery, skip: number): Promise<SqlRow[]> => {
     const { sort, budgetId, pageSize } = query
-    const slice = database.prepare(sliceOfCustomers(query, budgetId !== null))
+    const [equals, others] = (['equals', 'others'] as const).map((part) =>
+      database.prepare(sliceOfCustomers(query, budgetId !== null, part)),
+    )
     const sought = SORTS[sort].onBudget === null ? null : budgetId
     const isPlain = query.search === null && budgetId === sought && query.blocked === null
     let place: SqlValue[] = query.after === null ? beginning(query) : placeOf(query.after)
@@ -148,7 +153,10 @@ export function customerList(
     const wanted = isPlain ? pageSize + 1 : pageSize + 1 + skip
     for (;;) {
       const length = isPlain ? wanted : LOOKED_AT_ONCE
-      const found = slice.all(...place, length, isPlain ? skip : 0, sought)
+      const found = equals!.all(...place, length, 0, sought)
+      const missing = length - found.length
+      // Only a list from its beginning skips any, and nothing is equal to that.
+      if (missing > 0) found.push(...others!.all(...place, missing, isPlain ? skip : 0, sought))
       rows.push(...found.filter(fits(query)))
       if (isPlain || rows.length >= wanted || found.length < length) break
       const { sorted_by: value, tab } = found.at(-1)!
