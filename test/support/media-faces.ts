@@ -78,7 +78,7 @@ export const images =
     const created = Math.floor(now / 1000)
     const look = { size: '1024x1024', quality: 'low', background: 'opaque', output_format: 'png' }
     if (json['stream'] !== true && json['stream'] !== 'true') {
-      const data = Array.from({ length: Number(json['n'] ?? 1) }, () => ({ b64_json: PNG }))
+      const data = Array.from({ length: picturesOf(json['n']) }, () => ({ b64_json: PNG }))
       return inOne({ created, ...(isOld ? {} : look), data, ...usage })
     }
     const sketches = Array.from({ length: Number(json['partial_images'] ?? 0) }, (_, at) => ({
@@ -142,3 +142,7 @@ export async function fieldsOf(body: Uint8Array, type: string): Promise<Json | n
     .catch(() => null)
   return form === null ? null : Object.fromEntries(form as unknown as Iterable<[string, unknown]>)
 }
+
+/** OpenAI draws 1 to 10 at a time; whoever asks for what is none of these is given one. */
+const picturesOf = (n: unknown): number =>
+  Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 10 ? Number(n) : 1
