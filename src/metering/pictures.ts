@@ -3,6 +3,7 @@ import { PICTURE, SKETCH } from './image-wire.ts'
 import { type Media, type MediaCall, usageOf } from './media.ts'
 import { billedBy, type Price, ratesWithoutTokens } from './price.ts'
 import { outputTokens } from './usage.ts'
+import { numberOf } from './wire.ts'
 
 /**
  * Tokens of a picture by quality: square, upright, across
@@ -94,13 +95,13 @@ function tokensOfPicture(call: MediaCall): number | null {
 const picturesAsked = (call: MediaCall): number => numberIn(call, 'n')
 
 const sketchesAsked = ({ json }: MediaCall): number => {
-  const sketches = Number(json['partial_images'] ?? 0)
+  const sketches = numberOf(json['partial_images'] ?? 0)
   return sketches >= 0 && sketches <= PICTURES_MAX ? Math.ceil(sketches) : PICTURES_MAX
 }
 
 /** From 1; what is no such number is taken for many, for the upstream to refuse. */
 function numberIn({ json }: MediaCall, name: string): number {
-  const number = Number(json[name] ?? 1)
+  const number = numberOf(json[name] ?? 1)
   return number >= 1 && number <= PICTURES_MAX ? Math.ceil(number) : PICTURES_MAX
 }
 

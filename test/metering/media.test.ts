@@ -137,11 +137,14 @@ describe('what is held covers', () => {
     expect(costOf(usageOf(PICTURES.most(price, call)), price)).toBe(cost as never)
   })
 
-  test('a number of pictures that is none, for the upstream to refuse it', () => {
-    const call = callOf('openai/dall-e-2', { json: { n: 'many' } })
-    const price = PICTURES.priceOf(builtInPrice('openai', 'dall-e-2')!, call)!
-    expect(PICTURES.most(price, call)).toEqual({ images: 100 })
-  })
+  test.each(['many', { toString: null }, [2], true, 1e99, -1])(
+    '%j pictures, for the upstream to refuse that',
+    (n) => {
+      const call = callOf('openai/dall-e-2', { json: { n } })
+      const price = PICTURES.priceOf(builtInPrice('openai', 'dall-e-2')!, call)!
+      expect(PICTURES.most(price, call)).toEqual({ images: 100 })
+    },
+  )
 
   test('sound by tokens at ten a second, and its text', () => {
     const call = callOf('openai/gpt-4o-transcribe', { soundMs: 60_000 })
