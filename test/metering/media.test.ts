@@ -137,7 +137,7 @@ describe('what is held covers', () => {
     expect(costOf(usageOf(PICTURES.most(price, call)), price)).toBe(cost as never)
   })
 
-  test.each(['many', { toString: null }, [2], true, 1e99, -1])(
+  test.each([['many'], [{ toString: null }], [[2]], [true], [1e99], [-1]])(
     '%j pictures, for the upstream to refuse that',
     (n) => {
       const call = callOf('openai/dall-e-2', { json: { n } })
