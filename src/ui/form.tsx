@@ -116,6 +116,30 @@ function showFault(form: HTMLFormElement) {
   form.querySelector('.error, .problem')?.scrollIntoView({ block: 'center' })
 }
 
+/** The end of a form in a dialog: what went wrong, the way out, and the button that sends it. */
+export const FormEnd = ({
+  form,
+  action,
+  onClose,
+}: {
+  readonly form: { readonly problem: string | null; readonly isBusy: boolean }
+  /** What the button says, and does. */
+  readonly action: string
+  readonly onClose: () => void
+}) => (
+  <>
+    <Problem text={form.problem} />
+    <footer>
+      <button type="button" onClick={onClose}>
+        Cancel
+      </button>
+      <button type="submit" class="primary" disabled={form.isBusy}>
+        {action}
+      </button>
+    </footer>
+  </>
+)
+
 /** An act with a button of its own: whether it runs, and what went wrong with it. */
 export function useAct(): {
   readonly isBusy: boolean

@@ -1,6 +1,6 @@
 import { messageOf, post } from '../api.ts'
 import { Dialog } from '../dialog.tsx'
-import { Problem, useForm } from '../form.tsx'
+import { FormEnd, useForm } from '../form.tsx'
 import { plural } from '../format.ts'
 import { limitsJson, limitValues } from '../limits.ts'
 import { usePreview, useSettled } from '../use-data.ts'
@@ -30,15 +30,7 @@ export function EditBudget({
         <p>It changes for everyone on it, from their next call on.</p>
         <WhoIsOver json={json} />
         <LimitFields form={form} budgetId={of.budget_id} />
-        <Problem text={form.problem} />
-        <footer>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={form.isBusy}>
-            Save
-          </button>
-        </footer>
+        <FormEnd form={form} action="Save" onClose={onClose} />
       </form>
     </Dialog>
   )

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { post } from '../api.ts'
 import { Dialog } from '../dialog.tsx'
-import { Field, Problem, useForm } from '../form.tsx'
+import { Field, FormEnd, useForm } from '../form.tsx'
 import { type LimitValues, limitsJson, NO_LIMITS } from '../limits.ts'
 import { Copy, Count, Distance, Empty, LoadProblem, PageHead, Section } from '../parts.tsx'
 import { useIsAdmin } from '../session.tsx'
@@ -116,15 +116,7 @@ function NewBudget({
           )}
         </Field>
         <LimitFields form={form} budgetId={null} />
-        <Problem text={form.problem} />
-        <footer>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={form.isBusy}>
-            Create
-          </button>
-        </footer>
+        <FormEnd form={form} action="Create" onClose={onClose} />
       </form>
     </Dialog>
   )

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { post } from '../api.ts'
 import { Confirm, Dialog } from '../dialog.tsx'
-import { Problem, useAct, useForm } from '../form.tsx'
+import { FormEnd, Problem, useAct, useForm } from '../form.tsx'
 import type { Customer } from './customer-parts.tsx'
 import { PortalDialog } from './customer-portal.tsx'
 import { type Profile, ProfileFields, profileJson } from './profile-form.tsx'
@@ -63,15 +63,7 @@ function Edit({ of, onChange, onClose }: About) {
     <Dialog title="Edit" onClose={onClose}>
       <form class="stack" onSubmit={save}>
         <ProfileFields form={form} />
-        <Problem text={form.problem} />
-        <footer>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={form.isBusy}>
-            Save
-          </button>
-        </footer>
+        <FormEnd form={form} action="Save" onClose={onClose} />
       </form>
     </Dialog>
   )

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { post } from '../api.ts'
 import { Dialog } from '../dialog.tsx'
-import { Field, Problem, useForm } from '../form.tsx'
+import { Field, FormEnd, useForm } from '../form.tsx'
 import { exactMoney } from '../format.ts'
 import { type LimitValues, limitValues } from '../limits.ts'
 import { Section } from '../parts.tsx'
@@ -118,15 +118,7 @@ function ChangeLimits({
       <form class="stack" onSubmit={save}>
         <p>They hold from the next call on. What was spent in this period stays spent.</p>
         <BindingFields form={form} tiers={tiers} budgetId={hasOwn ? of.budget_id : null} />
-        <Problem text={form.problem} />
-        <footer>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={form.isBusy}>
-            Save
-          </button>
-        </footer>
+        <FormEnd form={form} action="Save" onClose={onClose} />
       </form>
     </Dialog>
   )
@@ -173,15 +165,7 @@ function CorrectSpend({ of, onClose, onChange }: Change) {
             {exactMoney(difference)} will be written.
           </p>
         )}
-        <Problem text={form.problem} />
-        <footer>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={form.isBusy}>
-            Correct
-          </button>
-        </footer>
+        <FormEnd form={form} action="Correct" onClose={onClose} />
       </form>
     </Dialog>
   )

@@ -1,6 +1,6 @@
 import { post } from '../api.ts'
 import { Dialog } from '../dialog.tsx'
-import { Field, Problem, useForm } from '../form.tsx'
+import { Field, FormEnd, useForm } from '../form.tsx'
 import { type LimitValues, NO_LIMITS } from '../limits.ts'
 import { type Binding, BindingFields, bindingJson } from './binding.tsx'
 import type { Budget } from './customer-parts.tsx'
@@ -54,15 +54,7 @@ export function NewCustomer({
         </Field>
         <ProfileFields form={form} />
         <BindingFields form={form} tiers={tiers} budgetId={null} />
-        <Problem text={form.problem} />
-        <footer>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={form.isBusy}>
-            Create
-          </button>
-        </footer>
+        <FormEnd form={form} action="Create" onClose={onClose} />
       </form>
     </Dialog>
   )
