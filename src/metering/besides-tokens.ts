@@ -1,3 +1,4 @@
+import { textIn } from './odd-json.ts'
 import { objectOf } from './usage.ts'
 import type { Json } from './wire.ts'
 
@@ -25,4 +26,4 @@ export function billedBesides(json: Json): string | null {
   return index === -1 ? null : `tools[${index}]`
 }
 
-const isOf = (json: unknown, type: RegExp): boolean => type.test(String(objectOf(json)['type']))
+const isOf = (json: unknown, type: RegExp): boolean => type.test(textIn(objectOf(json)['type']))

@@ -1,7 +1,8 @@
 import { errorMessage } from './delivered.ts'
 import { usageFromImages } from './media-usage.ts'
+import { numberIn } from './odd-json.ts'
 import { NO_USAGE, type Usage } from './usage.ts'
-import { eventText, type Json, numberOf, type StreamWire, type Wire } from './wire.ts'
+import { eventText, type Json, type StreamWire, type Wire } from './wire.ts'
 
 /** What stands for a picture in `delivered`: one that is done, or the sketch of one. */
 export const PICTURE = '#'
@@ -49,7 +50,7 @@ export const IMAGES_WIRE: Wire = {
   usageOf: (answer) => withPictures(usageFromImages(answer['usage']), picturesIn(answer)),
   textOf: (answer) => PICTURE.repeat(picturesIn(answer)),
   stream: SEVERAL,
-  streamFor: ({ n }) => (numberOf(n ?? 1) === 1 ? ONE : SEVERAL),
+  streamFor: ({ n }) => (numberIn(n ?? 1) === 1 ? ONE : SEVERAL),
 }
 
 const picturesIn = ({ data }: Json): number => (Array.isArray(data) ? data.length : 0)

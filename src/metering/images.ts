@@ -1,3 +1,4 @@
+import { textIn } from './odd-json.ts'
 import type { Json } from './wire.ts'
 
 /**
@@ -41,7 +42,7 @@ function isOpaqueIn(list: unknown): boolean {
     const { type: how } = (source ?? {}) as Json
     const { file_data: data } = (file ?? {}) as Json
     if (type === 'document') return how !== 'text' && how !== 'content'
-    if (type === 'file') return !String(data).startsWith('data:text/')
+    if (type === 'file') return !textIn(data).startsWith('data:text/')
     return isOpaqueIn(content)
   })
 }

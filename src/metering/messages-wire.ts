@@ -1,5 +1,6 @@
 import { anthropicUsage, streamedUsage, usageFromAnthropic } from './anthropic-usage.ts'
 import { errorMessage } from './delivered.ts'
+import { textIn } from './odd-json.ts'
 import { objectOf } from './usage.ts'
 import { eventText, type Json, modelOf, type StreamWire, type Told, type Wire } from './wire.ts'
 
@@ -17,7 +18,7 @@ const STREAM: StreamWire = {
     !data.includes('"type"'),
   tell(json, { text }, known) {
     if (json === null) return { isError: text.startsWith('event: error') }
-    const tell = TELLS.get(String(json['type']))
+    const tell = TELLS.get(textIn(json['type']))
     if (tell !== undefined) return tell(json, known)
     return { isError: json['type'] === undefined && errorMessage(json) !== null }
   },
@@ -37,7 +38,7 @@ const STREAM: StreamWire = {
       { type: 'message_delta', delta, usage: usage === null ? {} : anthropicUsage(usage) },
       { type: 'message_stop' },
     ]
-    return events.map((event) => eventText(String(event['type']), event)).join('')
+    return events.map((event) => eventText(textIn(event['type']), event)).join('')
   },
   errorEvent: (error) => eventText('error', anthropicError(error)),
 }

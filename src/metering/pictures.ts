@@ -1,9 +1,9 @@
 import { type Nanos, nanos } from '../ledger/money.ts'
 import { PICTURE, SKETCH } from './image-wire.ts'
 import { type Media, type MediaCall, usageOf } from './media.ts'
+import { numberIn } from './odd-json.ts'
 import { billedBy, type Price, ratesWithoutTokens } from './price.ts'
 import { outputTokens } from './usage.ts'
-import { numberOf } from './wire.ts'
 
 /**
  * Tokens of a picture by quality: square, upright, across
@@ -45,7 +45,7 @@ export const PICTURES: Media = {
     const count = picturesAsked(call)
     if (billedBy(price, ['images']) === 'images') return { images: count }
     const tokens = tokensOfPicture(call) ?? TOKENS_OF_PICTURE_MAX
-    const each = tokens * numberIn(call, 'frame_count') + TOKENS_OF_SKETCH * sketchesAsked(call)
+    const each = tokens * countIn(call, 'frame_count') + TOKENS_OF_SKETCH * sketchesAsked(call)
     return { outputImage: count * each, inputImage: call.files * TOKENS_OF_SHOWN_MAX }
   },
   charged(reported, price) {
@@ -67,9 +67,9 @@ export const PICTURES: Media = {
 
 /** Null: the price is not by quality, size or pixels. */
 function rateOf({ pictures, pixels }: Price, call: MediaCall): Nanos | null {
-  const size = textIn(call, 'size') ?? '1024x1024'
+  const size = wordIn(call, 'size') ?? '1024x1024'
   if (pictures !== undefined) {
-    const quality = textIn(call, 'quality') ?? 'standard'
+    const quality = wordIn(call, 'quality') ?? 'standard'
     const fits = (own: string | null, asked: string) => own === null || own === asked
     const found = pictures.find((each) => fits(each.quality, quality) && fits(each.size, size))
     return found?.rate ?? nanos(Math.max(...pictures.map(({ rate }) => rate)))
@@ -83,29 +83,29 @@ function rateOf({ pictures, pixels }: Price, call: MediaCall): Nanos | null {
 /** Null: nobody publishes it. What is left to the model may come out at its dearest. */
 function tokensOfPicture(call: MediaCall): number | null {
   if (!IN_TABLE.test(call.model)) return null
-  const asked = textIn(call, 'quality') ?? 'auto'
+  const asked = wordIn(call, 'quality') ?? 'auto'
   const byShape = TOKENS_OF_PICTURE[asked === 'auto' ? 'high' : asked]
-  const size = textIn(call, 'size') ?? 'auto'
+  const size = wordIn(call, 'size') ?? 'auto'
   const place = SIZES.indexOf(size)
   if (byShape === undefined) return null
   if (size === 'auto') return Math.max(...byShape)
   return byShape[place] ?? null
 }
 
-const picturesAsked = (call: MediaCall): number => numberIn(call, 'n')
+const picturesAsked = (call: MediaCall): number => countIn(call, 'n')
 
 const sketchesAsked = ({ json }: MediaCall): number => {
-  const sketches = numberOf(json['partial_images'] ?? 0)
+  const sketches = numberIn(json['partial_images'] ?? 0)
   return sketches >= 0 && sketches <= PICTURES_MAX ? Math.ceil(sketches) : PICTURES_MAX
 }
 
 /** From 1; what is no such number is taken for many, for the upstream to refuse. */
-function numberIn({ json }: MediaCall, name: string): number {
-  const number = numberOf(json[name] ?? 1)
+function countIn({ json }: MediaCall, name: string): number {
+  const number = numberIn(json[name] ?? 1)
   return number >= 1 && number <= PICTURES_MAX ? Math.ceil(number) : PICTURES_MAX
 }
 
-function textIn({ json }: MediaCall, name: string): string | null {
+function wordIn({ json }: MediaCall, name: string): string | null {
   const text = json[name]
   return typeof text === 'string' ? text : null
 }

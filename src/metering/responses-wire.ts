@@ -1,4 +1,5 @@
 import { errorMessage } from './delivered.ts'
+import { textIn } from './odd-json.ts'
 import { inputTokens, outputTokens, type Usage, usageFromResponses } from './usage.ts'
 import { eventText, type Json, modelOf, type StreamWire, serviceOf, type Wire } from './wire.ts'
 
@@ -27,7 +28,7 @@ const STREAM: StreamWire = {
     }
   },
   textOf: ({ type, delta, item }) => {
-    if (typeof delta === 'string' && TEXT.test(String(type))) return delta
+    if (typeof delta === 'string' && TEXT.test(textIn(type))) return delta
     // A call of a tool is named when it begins; its arguments follow.
     const { name } = type === 'response.output_item.added' ? objectOf(item) : {}
     return typeof name === 'string' ? name : ''

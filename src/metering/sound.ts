@@ -1,4 +1,5 @@
 import { type Media, type MediaCall, type Units, usageOf } from './media.ts'
+import { textIn } from './odd-json.ts'
 import { billedBy, type Price } from './price.ts'
 import type { Usage } from './usage.ts'
 
@@ -110,6 +111,6 @@ const BYTES_PER_SECOND: Readonly<Record<string, number>> = {
 
 /** How long so many bytes of an answer to `/audio/speech` are, milliseconds, nearly. */
 function spokenMs(json: MediaCall['json'], bytes: number): number {
-  const perSecond = BYTES_PER_SECOND[String(json['response_format'] ?? 'mp3')]
+  const perSecond = BYTES_PER_SECOND[textIn(json['response_format'] ?? 'mp3')]
   return Math.round((bytes / (perSecond ?? BYTES_PER_SECOND['mp3']!)) * 1_000)
 }

@@ -1,3 +1,4 @@
+import { textIn } from './odd-json.ts'
 import { splitLongRuns } from './runs.ts'
 import type { Json } from './wire.ts'
 
@@ -127,7 +128,7 @@ function countPart(part: Json, count: Count): number {
     const isLow = (objectOf(part['image_url'])['detail'] ?? part['detail']) === 'low'
     return text + TOKENS_PER_IMAGE + (isLow ? 0 : TILES_MAX * TOKENS_PER_TILE)
   }
-  const block = BLOCKS.get(String(part['type']))
+  const block = BLOCKS.get(textIn(part['type']))
   if (block !== undefined) return text + block(part, count)
   const sound = objectOf(part['input_audio'])
   const bytesPerToken = sound['format'] === 'wav' ? WAV_BYTES_PER_TOKEN : MP3_BYTES_PER_TOKEN

@@ -103,7 +103,3 @@ export type Told = {
 /** An event with a name, or (null) without. */
 export const eventText = (name: string | null, json: unknown): string =>
   `${name === null ? '' : `event: ${name}\n`}data: ${JSON.stringify(json)}\n\n`
-
-/** A number, also as a form writes it. `Number` itself throws at some of what JSON can say. */
-export const numberOf = (value: unknown): number =>
-  typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN

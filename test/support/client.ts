@@ -51,3 +51,9 @@ export const dataOf = (text: string): string[] =>
     .split(/(?<=\r?\n\r?\n)/)
     .filter((event) => event.startsWith('data:') && /\n\r?\n$/.test(event))
     .map((event) => event.slice('data:'.length).trim())
+
+/** Reads a stream until something is in what came of it. */
+export async function untilIn(body: ReadableStream<Uint8Array>, wanted: string) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader()
+  for (let text = ''; !text.includes(wanted); text += (await reader.read()).value);
+}

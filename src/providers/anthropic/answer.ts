@@ -1,4 +1,5 @@
 import { openaiUsage, usageFromAnthropic } from '../../metering/anthropic-usage.ts'
+import { textIn } from '../../metering/odd-json.ts'
 import { objectOf } from '../../metering/usage.ts'
 import type { Json } from '../../metering/wire.ts'
 
@@ -16,7 +17,7 @@ const FINISHES: ReadonlyMap<string, string> = new Map(
 )
 
 /** What is new has an end all the same. */
-export const finishOf = (stopReason: unknown): string => FINISHES.get(String(stopReason)) ?? 'stop'
+export const finishOf = (stopReason: unknown): string => FINISHES.get(textIn(stopReason)) ?? 'stop'
 
 /** What Anthropic says of a refusal; null: nothing, or it was none. */
 export function refusalOf({ stop_reason, stop_details }: Json): string | null {

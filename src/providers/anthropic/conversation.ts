@@ -1,3 +1,4 @@
+import { textIn } from '../../metering/odd-json.ts'
 import { objectOf } from '../../metering/usage.ts'
 import type { Json } from '../../metering/wire.ts'
 import { blocksOf, cacheOf, textBlocksOf } from './content.ts'
@@ -96,7 +97,7 @@ function inputOf(given: unknown, param: string): Json {
   if (given === undefined || given === '') return {}
   let input: unknown = null
   try {
-    input = JSON.parse(String(given))
+    input = JSON.parse(textIn(given))
   } catch {
     // Said below.
   }

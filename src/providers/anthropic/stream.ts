@@ -1,4 +1,5 @@
 import { openaiUsage, streamedUsage } from '../../metering/anthropic-usage.ts'
+import { textIn } from '../../metering/odd-json.ts'
 import { objectOf } from '../../metering/usage.ts'
 import { eventText, type Json } from '../../metering/wire.ts'
 import { finishOf, isThought, refusalOf } from './answer.ts'
@@ -71,7 +72,7 @@ export class ChunkMaker {
     const { type, text, thinking, signature, partial_json: part } = delta
     if (type === 'text_delta') return this.#say(text)
     if (block === undefined) return ''
-    if (type === 'signature_delta') block.signature += String(signature)
+    if (type === 'signature_delta') block.signature += textIn(signature)
     if (type === 'thinking_delta' && typeof thinking === 'string' && thinking !== '') {
       block.text += thinking
       return this.#chunk({ reasoning_content: thinking })

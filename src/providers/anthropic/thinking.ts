@@ -1,3 +1,4 @@
+import { textIn } from '../../metering/odd-json.ts'
 import type { Json } from '../../metering/wire.ts'
 import { shown, wrong } from './untranslatable.ts'
 
@@ -40,7 +41,7 @@ export function thinkingOf(
     if (own !== null) return { thinking: own }
     return isAdaptive ? { thinking: { type: 'disabled' } } : {}
   }
-  const effort = EFFORTS.get(String(asked))
+  const effort = EFFORTS.get(textIn(asked))
   if (effort === undefined) {
     const right = `must be "none", ${[...EFFORTS.keys()].map(shown).join(', ')}`
     throw wrong('reasoning_effort', `${right}, got ${shown(asked)}`)
