@@ -54,6 +54,10 @@ export const dataOf = (text: string): string[] =>
 
 /** Reads a stream until something is in what came of it. */
 export async function untilIn(body: ReadableStream<Uint8Array>, wanted: string) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader()
-  for (let text = ''; !text.includes(wanted); text += (await reader.read()).value);
+  const decoder = new TextDecoder()
+  const reader = body.getReader()
+  for (let text = ''; !text.includes(wanted); ) {
+    const { value } = await reader.read()
+    text += decoder.decode(value, { stream: true })
+  }
 }
