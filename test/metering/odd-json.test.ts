@@ -1,7 +1,15 @@
 import { expect, test } from 'bun:test'
 import { numberIn, textIn } from '../../src/metering/odd-json.ts'
 
-const ODD: readonly unknown[] = [{ toString: '' }, { toString: null, valueOf: null }, [], [[1]], true, null, undefined]
+const ODD: readonly unknown[] = [
+  { toString: '' },
+  { toString: null, valueOf: null },
+  [],
+  [[1]],
+  true,
+  null,
+  undefined,
+]
 
 test('what is no text is none, whatever an object says that it is as text', () => {
   for (const odd of ODD) expect(textIn(odd)).toBe('')
