@@ -1,3 +1,5 @@
+import { DAY_MS } from './day.ts'
+
 /**
  * A budget's period as a pure function of its rule and the time. Nothing is stored and no job
  * resets anything, so a server that was off over a reset is right as soon as it starts.
@@ -70,8 +72,6 @@ const BY_LETTER = {
   w: { unit: 'day', size: 7 },
   mo: { unit: 'month', size: 1 },
 } as const satisfies Record<string, { unit: Unit; size: number }>
-
-const DAY_MS = 86_400_000
 
 /** A hundred years: longer ones are mistakes, and far longer ones pass what `Temporal` holds. */
 const COUNT_MAX = { millisecond: 36_525 * DAY_MS, day: 36_525, month: 1_200 } as const

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { useRoute } from 'preact-iso'
 import { usePlace, useQuery } from '../cursor.ts'
-import { exactCount, plural } from '../format.ts'
+import { plural } from '../format.ts'
 import {
   Badge,
   BudgetBar,
@@ -13,11 +13,12 @@ import {
   Time,
 } from '../parts.tsx'
 import { useIsAdmin } from '../session.tsx'
-import { type Column, type Order, Pager, Table } from '../table.tsx'
+import type { Column, Order } from '../table.tsx'
 import { useData, usePage } from '../use-data.ts'
 import { DeleteBudget } from './budget-delete.tsx'
 import { EditBudget } from './budget-edit.tsx'
 import { type Budget as BudgetData, type Customer, CustomerLink } from './customer-parts.tsx'
+import { CustomerTable } from './customer-table.tsx'
 import { LimitList } from './limit-list.tsx'
 
 const PAGE_SIZE = 50
@@ -127,24 +128,16 @@ function OnIt({ of: { budget_id: id, max_budget } }: { readonly of: BudgetData }
         </Empty>
       )}
       {found.data !== undefined && found.data.rows.length > 0 && (
-        <>
-          <Table
-            label="Customers on it"
-            columns={columnsFor(max_budget)}
-            rows={found.data.rows}
-            keyOf={(row) => row.user_id}
-            order={order}
-            onOrder={(chosen) => change(chosen)}
-            isLoading={found.isLoading}
-          />
-          <Pager
-            page={page}
-            hasNext={found.data.next !== null}
-            onPage={(to) => go(to, found.data?.next ?? null)}
-          >
-            Page {exactCount(page)}
-          </Pager>
-        </>
+        <CustomerTable
+          label="Customers on it"
+          columns={columnsFor(max_budget)}
+          of={found.data}
+          isLoading={found.isLoading}
+          order={order}
+          onOrder={(chosen) => change(chosen)}
+          page={page}
+          go={go}
+        />
       )}
     </Section>
   )

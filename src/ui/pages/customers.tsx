@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { usePlace, useQuery } from '../cursor.ts'
-import { exactCount, plural } from '../format.ts'
+import { plural } from '../format.ts'
 import {
   Badge,
   BudgetBar,
@@ -14,7 +14,7 @@ import {
   Time,
 } from '../parts.tsx'
 import { useIsAdmin } from '../session.tsx'
-import { type Column, type Order, Pager, Table } from '../table.tsx'
+import type { Column, Order } from '../table.tsx'
 import { type Page, useData, usePage, useSettled } from '../use-data.ts'
 import { NewCustomer } from './customer-new.tsx'
 import {
@@ -24,6 +24,7 @@ import {
   customerAddress,
   TierName,
 } from './customer-parts.tsx'
+import { CustomerTable } from './customer-table.tsx'
 
 const PAGE_SIZE = 50
 
@@ -66,24 +67,16 @@ export function Customers() {
           <NoCustomers isFiltered={isFiltered} isFirst={page === 1} />
         )}
         {found.data !== undefined && found.data.rows.length > 0 && (
-          <>
-            <Table
-              label="Customers"
-              columns={columnsFor(names)}
-              rows={found.data.rows}
-              keyOf={(row) => row.user_id}
-              order={order}
-              onOrder={(chosen) => change(chosen)}
-              isLoading={found.isLoading}
-            />
-            <Pager
-              page={page}
-              hasNext={found.data.next !== null}
-              onPage={(to) => go(to, found.data?.next ?? null)}
-            >
-              Page {exactCount(page)}
-            </Pager>
-          </>
+          <CustomerTable
+            label="Customers"
+            columns={columnsFor(names)}
+            of={found.data}
+            isLoading={found.isLoading}
+            order={order}
+            onOrder={(chosen) => change(chosen)}
+            page={page}
+            go={go}
+          />
         )}
       </Section>
       {isMaking && (
