@@ -33,7 +33,7 @@ import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
-import { tidyUp, watchWal } from './wal.ts'
+import { copyBackElsewhere, tidyUp, watchWal } from './wal.ts'
 
 /**
  * All that the rest may ask of the data. Reads are synchronous and see what is committed; each
@@ -94,9 +94,9 @@ export class Store {
     this.series = series(database)
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near
-    const stopWatching = watchWal(realPath)
+    const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush)]
     this.#release = () => {
-      stopWatching()
+      for (const stop of stops) stop()
       close()
     }
   }

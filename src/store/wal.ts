@@ -1,6 +1,8 @@
 import { logWarning } from '../log.ts'
 import { lookAtFile } from '../runtime/files.ts'
 import type { Database } from '../runtime/sqlite.ts'
+import { type DatabaseThread, openOnThread } from '../runtime/sqlite-thread.ts'
+import type { Flush } from './flush.ts'
 
 const LOOK_EVERY_MS = 60_000
 
@@ -29,6 +31,56 @@ export function watchWal(
     )
   }, everyMs)
   return () => clearInterval(timer)
+}
+
+/** How often the WAL is copied back, and below which size it is left to the next start, bytes. */
+const COPY_EVERY_MS = 500
+const COPY_BYTES_MIN = 4 * 1024 * 1024
+
+/** A WAL of so many pages is to begin anew. */
+const WAL_PAGES_MAX = 16_000
+
+/** How long commits are put off for that, at most, milliseconds. */
+const PAUSE_MS_MAX = 100
+
+/**
+ * Copies the WAL back into the database, on a thread of its own: here it would stop everybody for
+ * the 20 to 50 ms that the disk takes for it, each second under load. Commits go on meanwhile, so
+ * the WAL grows; it begins anew only when all of it is copied, for which commits are put off once
+ * in a while: what is left by then is little. Answers what stops it.
+ *
+ * Where a thread cannot be had, SQLite does it when a commit has made the WAL several times as long.
+ */
+export function copyBackElsewhere(
+  path: string,
+  flush: Pick<Flush, 'commits' | 'pauseFor'>,
+): () => void {
+  let thread: DatabaseThread | null = null
+  let commits = flush.commits
+  let isAtIt = false
+
+  const copyBack = async (on: DatabaseThread) => {
+    const copied = () => on.get('PRAGMA wal_checkpoint(PASSIVE)')
+    const row = await copied()
+    if (Number(row?.['log']) > WAL_PAGES_MAX) await flush.pauseFor(copied(), PAUSE_MS_MAX)
+  }
+  const timer = setInterval(async () => {
+    if (isAtIt || flush.commits === commits) return
+    commits = flush.commits
+    if (thread === null && (lookAtFile(`${path}-wal`)?.bytes ?? 0) < COPY_BYTES_MIN) return
+    isAtIt = true
+    try {
+      thread ??= openOnThread(path)
+      await copyBack(thread)
+    } catch {
+      // A disk without room, or somebody else at it: it is tried again after the next commit.
+    }
+    isAtIt = false
+  }, COPY_EVERY_MS)
+  return () => {
+    clearInterval(timer)
+    thread?.close()
+  }
 }
 
 /** Copies the WAL back, so that who copies the one file of a stopped server has everything. */
