@@ -33,6 +33,7 @@ import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
+import { afterSums, summing } from './unsummed.ts'
 import { copyBackElsewhere, tidyUp, watchWal } from './wal.ts'
 
 /**
@@ -59,6 +60,7 @@ export class Store {
   readonly #release: () => void
   readonly #budgets: BudgetTable
   readonly #ledger: LedgerTable
+  readonly #summing: ReturnType<typeof summing>
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #deliveryTable: DeliveryTable
@@ -70,8 +72,10 @@ export class Store {
     this.#options = options
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
-    const { pending } = this.#ledger
+    const pending = this.#ledger.unsummed
     this.#flush = new Flush(database, options.path, { tookMs: options.committed, pending })
+    this.#summing = summing(pending, this.#flush)
+    const summed = afterSums(database, this.#summing.now)
     const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
@@ -89,16 +93,13 @@ export class Store {
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
-    this.reports = reports(database)
+    this.reports = reports(summed)
     this.sessions = sessionTable(database, this.#flush)
-    this.series = series(database)
+    this.series = series(summed)
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near
-    const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush)]
-    this.#release = () => {
-      for (const stop of stops) stop()
-      close()
-    }
+    const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush), close]
+    this.#release = () => stops.map((stop) => stop())
   }
 
   /** Throws `UnusableDatabase`, with what to do, when the file cannot be used as it is. */
@@ -134,6 +135,7 @@ export class Store {
   close(): number {
     // It is the last try, and nothing else has to go on meanwhile: here we can wait for a lock.
     this.#database.exec('PRAGMA busy_timeout = 2000')
+    this.#summing.stop()
     const lost = this.#flush.stop()
     tidyUp(this.#database)
     this.#release()
@@ -263,26 +265,28 @@ export class Store {
 
   /** Changes what is given, for every customer on it at once. Throws `not_found`. */
   updateBudget(id: string, limits: Partial<Limits>, updatedBy: string): Promise<Budget> {
-    return this.#flush.attempt(
-      () => {
-        const known = this.#budgets.find(id)
-        if (known === null) throw budgetNotFound(id)
-        const budget = { ...known, ...limits, updatedAt: this.#options.now(), updatedBy }
-        this.#budgets.replace(budget)
-        return budget
-      },
-      () => this.#options.changed({ budgets: [id] }),
-    )
+    return this.#changeBudget(id, (known) => {
+      const budget = { ...known, ...limits, updatedAt: this.#options.now(), updatedBy }
+      this.#budgets.replace(budget)
+      return budget
+    })
   }
 
   /** Throws `not_found`, and `in_use` while customers are on it unless `force`. */
   deleteBudget(id: string, force: boolean): Promise<Budget> {
+    return this.#changeBudget(id, (known) => {
+      this.#budgets.remove(known, force)
+      return known
+    })
+  }
+
+  /** Makes a change of a budget, and tells of it when it is committed. */
+  #changeBudget(id: string, write: (known: Budget) => Budget): Promise<Budget> {
     return this.#flush.attempt(
       () => {
         const known = this.#budgets.find(id)
         if (known === null) throw budgetNotFound(id)
-        this.#budgets.remove(known, force)
-        return known
+        return write(known)
       },
       () => this.#options.changed({ budgets: [id] }),
     )
