@@ -75,15 +75,20 @@ export function draw(wallet: Wallet, charge: Nanos): Moved {
   return { wallet: after(wallet, moves), moves }
 }
 
-/** Brings a grant in. It pays off an overdraft first: then the moves have more than its own. */
-export function bringIn(wallet: Wallet, grant: OpenGrant): Moved {
+/** Brings a grant in. It pays off an overdraft first: `payment` are the moves of that. */
+export function bringIn(wallet: Wallet, grant: OpenGrant): Moved & { payment: readonly Move[] } {
   const paid = nanos(Math.min(wallet.overdraft, grant.remaining))
-  const moves: Move[] = [{ grantId: grant.id, amount: grant.remaining }]
-  if (paid > 0) {
-    moves.push({ grantId: grant.id, amount: minus(ZERO, paid) }, { grantId: null, amount: paid })
-  }
+  const moves = [{ grantId: grant.id, amount: grant.remaining }]
+  const payment = [
+    { grantId: grant.id, amount: minus(ZERO, paid) },
+    { grantId: null, amount: paid },
+  ]
   const left = { ...grant, remaining: minus(grant.remaining, paid) }
-  return { wallet: walletOf([...wallet.grants, left], minus(wallet.overdraft, paid)), moves }
+  return {
+    wallet: walletOf([...wallet.grants, left], minus(wallet.overdraft, paid)),
+    moves,
+    payment: paid > 0 ? payment : [],
+  }
 }
 
 /**

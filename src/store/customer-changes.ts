@@ -52,7 +52,7 @@ export function customerChanges(parts: {
   const make = (id: string, profile: Partial<Profile>): Customer => {
     const now = parts.now()
     const periodStart = periodOf(null, now).start
-    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [] }
+    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [], credit: null }
     const tab = customers.nextTab()
     return { ...NEW_PROFILE, ...profile, tab, id, ...sums, createdAt: now, updatedAt: now }
   }
@@ -130,7 +130,7 @@ function corrector({
     const { tab, id: customerId, periodStart } = customer
     const on = { tab, customerId, keyId: null }
     const row = correction(on, { id: newId(), difference, now })
-    ledger.book({ row, after: { periodStart, told: [] }, key: null })
+    ledger.book({ row, after: { periodStart, told: [] }, key: null, credit: 'apart' })
     return { ...customer, spent, totalSpent: plus(customer.totalSpent, difference) }
   }
 }

@@ -8,6 +8,7 @@ import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
 import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
+import { type CreditStore, creditStore } from './credit.ts'
 import {
   type CustomerChange,
   type CustomerChanges,
@@ -64,6 +65,8 @@ export class Store {
   readonly #deliveryTable: DeliveryTable
   /** Virtual keys: who may call, and what was spent with it. */
   readonly keys: KeyStore
+  /** Wallets. */
+  readonly credit: CreditStore
 
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
@@ -85,6 +88,14 @@ export class Store {
       changed: (keys) => changed({ keys }),
     })
     this.#deliveryTable = deliveryTable(database)
+    this.credit = creditStore(database, {
+      table: this.#ledger.credits,
+      opened: this.#ledger.opened,
+      flush: this.#flush,
+      find: (id) => this.findCustomer(id),
+      tell: this.#deliveryTable.add,
+      options,
+    })
     this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)

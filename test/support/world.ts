@@ -115,7 +115,7 @@ export class World {
       const budget = this.budgets.get(budgetId)!
       const sums = sumsOf(budget, (row) => row.tab === tab)
       return {
-        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [] },
+        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [], credit: null },
         budget,
       }
     }
