@@ -1,14 +1,14 @@
 import { isDeno } from './runtime.ts'
 import type { SqlRow } from './sqlite.ts'
 
-/** A further connection to a database, on a thread of its own: what takes long there stops nobody. */
+/** A further connection to a database, on a thread of its own: it may take long there. */
 export type DatabaseThread = {
   /** Runs a statement without values and answers its first row. Rejects with what SQLite says. */
   get(sql: string): Promise<SqlRow | null>
   close(): void
 }
 
-/** What the thread runs, as text: so it is in the bundle and in the executable, on either runtime. */
+/** What the thread runs, as text: so it is in the bundle and in the executable alike. */
 const OPEN = isDeno
   ? `import { DatabaseSync } from 'node:sqlite'
      const opened = (path) => new DatabaseSync(path)`

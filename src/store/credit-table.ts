@@ -1,21 +1,16 @@
-import {
-  type CreditEntry,
-  type CreditGrant,
-  type CreditKind,
-  isExhaustedAfter,
-} from '../ledger/credit.ts'
+import { type CreditGrant, type CreditKind, isExhaustedAfter } from '../ledger/credit.ts'
 import { minus, type Nanos, nanos, plus, ZERO } from '../ledger/money.ts'
 import {
   bringIn,
   draw,
   type Move,
-  type OpenGrant,
   PRIORITY,
   takeOut,
   type Wallet,
   walletOf,
 } from '../ledger/wallet.ts'
-import type { Database, SqlRow } from '../runtime/sqlite.ts'
+import type { Database } from '../runtime/sqlite.ts'
+import { type CreditReads, creditReads, grantOf } from './credit-reads.ts'
 
 /** What a movement says of itself besides its amount. */
 export type EntryText = {
@@ -33,23 +28,9 @@ export type Movement = {
 }
 
 /** Wallets in the database. What writes is called inside a transaction of the flush loop. */
-export type CreditTable = {
+export type CreditTable = CreditReads & {
   /** What is in the wallet of a tab; null: it has none. */
   wallet(tab: number): Wallet | null
-  /** Those with something left, in the order of use. */
-  openGrants(tab: number): CreditGrant[]
-  grant(id: string): (CreditGrant & { readonly tab: number }) | null
-  /** A page, newest first, from behind an entry; null: from the first. */
-  entries(
-    tab: number,
-    page: { readonly before: number | null; readonly limit: number },
-  ): CreditEntry[]
-  hasEntry(tab: number, id: number): boolean
-  /** What a call drew, less what adjustments have given back of it. */
-  drawnFor(tab: number, callId: string): Nanos
-  /** Customers with grants that have ended by now and are not used up. */
-  due(now: number, limit: number): string[]
-
   /** Makes a wallet, empty: what is on the tab so far is not drawn from it. */
   open(tab: number): void
   /** Takes an empty wallet away; its entries stay. */
@@ -130,20 +111,9 @@ export function creditTable(database: Database): CreditTable {
   const writer = movementWriter(database)
   const { sums } = writer
   const open = database.prepare('SELECT * FROM credit_grants WHERE tab = ?1 AND remaining > 0')
-  const one = database.prepare('SELECT * FROM credit_grants WHERE id = ?1')
   const insert = database.prepare(
     'INSERT INTO credit_grants VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)',
   )
-  const page = database.prepare(
-    'SELECT * FROM credit_entries WHERE tab = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3',
-  )
-  const has = database.prepare('SELECT 1 FROM credit_entries WHERE tab = ?1 AND id = ?2')
-  const drawn = database.prepare(`
-    SELECT coalesce(sum(-amount), 0) AS drawn FROM credit_entries
-    WHERE call_id = ?2 AND tab = ?1`)
-  const due = database.prepare(`
-    SELECT DISTINCT customers.id FROM credit_grants JOIN customers USING (tab)
-    WHERE remaining > 0 AND expires_at <= ?1 AND deleted_at IS NULL LIMIT ?2`)
   const openWallet = database.prepare(`
     UPDATE customers SET balance = 0, exhausted_told = 0, undrawn = total_spent + (
       SELECT coalesce(sum(amount), 0) FROM credit_entries WHERE tab = ?1 AND kind = 'draw')
@@ -171,24 +141,11 @@ export function creditTable(database: Database): CreditTable {
   }
 
   return {
+    ...creditReads(database),
     wallet(tab) {
       const from = sums(tab)
       return from === null ? null : walletIn(tab, from.balance)
     },
-    openGrants(tab) {
-      const grants = new Map(open.all(tab).map((row) => [row['id'], grantOf(row)]))
-      return walletOf([...grants.values()], ZERO).grants.map(({ id }) => grants.get(id)!)
-    },
-    grant(id) {
-      const row = one.get(id)
-      return row === null ? null : { ...grantOf(row), tab: row['tab'] as number }
-    },
-    entries: (tab, { before, limit }) =>
-      page.all(tab, before ?? Number.MAX_SAFE_INTEGER, limit).map(entryOf),
-    hasEntry: (tab, id) => has.get(tab, id) !== null,
-    drawnFor: (tab, callId) => drawn.get(tab, callId)!['drawn'] as Nanos,
-    due: (now, limit) => due.all(now, limit).map(({ id }) => id as string),
-
     open: (tab) => openWallet.run(tab),
     close: (tab) => closeWallet.run(tab),
     leave: (tab, charge) => leave.run(tab, charge),
@@ -270,24 +227,3 @@ const said =
 
 /** What pays an overdraft off is drawn, and of no call: that had its draw when it was charged. */
 const drawnLate = (at: number) => said({ kind: 'draw', callId: null, reason: null, at })
-
-const grantOf = (row: SqlRow): CreditGrant & OpenGrant => ({
-  id: row['id'] as string,
-  amount: row['amount'] as Nanos,
-  remaining: row['remaining'] as Nanos,
-  priority: row['priority'] as number,
-  expiresAt: row['expires_at'] as number | null,
-  reason: row['reason'] as string | null,
-  createdAt: row['created_at'] as number,
-})
-
-const entryOf = (row: SqlRow): CreditEntry => ({
-  id: row['id'] as number,
-  kind: row['kind'] as CreditKind,
-  grantId: row['grant_id'] as string | null,
-  amount: row['amount'] as Nanos,
-  balance: row['balance'] as Nanos,
-  callId: row['call_id'] as string | null,
-  reason: row['reason'] as string | null,
-  createdAt: row['created_at'] as number,
-})

@@ -3,7 +3,7 @@ import { snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { BEFORE } from './pruned.ts'
-import type { SumTable } from './sum-table.ts'
+import { IS_SUMMED, type SumTable } from './sum-table.ts'
 
 /** In place of a tab or a key where there is none: a primary key takes no null. */
 export const NOBODY = 0
@@ -92,7 +92,7 @@ export function wrongDays(database: Database): readonly SqlRow[] {
   const tokens = KIND_COLUMNS.join(' + ')
   return database
     .prepare(`
-      WITH booked AS (${summedLedger(KIND_COLUMNS, `WHERE settled_at >= ${BEFORE}`)}),
+      WITH booked AS (${summedLedger(KIND_COLUMNS, `WHERE ${IS_SUMMED}`)}),
         kept AS (SELECT * FROM daily WHERE day >= ${BEFORE} / ${DAY_MS}),
         rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM kept),
         sums AS (SELECT ${columns} FROM kept EXCEPT SELECT ${columns} FROM booked),

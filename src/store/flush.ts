@@ -1,5 +1,14 @@
 import { logError, logInfo, logTrouble } from '../log.ts'
 import { type Database, troubleOf } from '../runtime/sqlite.ts'
+import {
+  type Committed,
+  type Entry,
+  finish,
+  nobody,
+  unawaited,
+  type Write,
+  writeOf,
+} from './flush-entry.ts'
 import { type Outcome, type Pending, touch, transactions } from './transaction.ts'
 import { explain, notWritten, theDatabase } from './trouble.ts'
 
@@ -35,20 +44,6 @@ const LATER_MS = 100
 
 /** What a timer can tell apart, milliseconds. */
 const TIMER_MS = 1
-
-type Write<Result> = () => Result
-type Committed<Result> = (result: Result) => void
-
-type Entry = {
-  readonly write: Write<unknown>
-  readonly committed: Committed<never> | undefined
-  /** Whether it stays queued while the disk takes no writes. */
-  readonly waits: boolean
-  /** On the clock of `performance`. */
-  readonly queuedAt: number
-  readonly resolve: (result: never) => void
-  readonly reject: (error: unknown) => void
-}
 
 /**
  * The one way to the disk: everything that is to be written queues here, and a loop commits all
@@ -133,13 +128,18 @@ export class Flush {
     return this.#add(write, committed, false)
   }
 
-  /** The same for what nobody waits for: a tenth of a second later. */
+  /** The same for what nobody waits for. */
+  soon<Result>(write: Write<Result>, committed?: Committed<Result>) {
+    if (this.#isStopped) return
+    this.#queue.push(unawaited(write, committed))
+    this.#schedule()
+  }
+
+  /** The same, a tenth of a second later. */
   later(write: () => void, committed?: () => void) {
     if (this.#isStopped) return
-    const queuedAt = performance.now()
-    const whoWaits = { resolve: nobody, reject: nobody }
-    const entry: Entry = { write, committed, waits: true, queuedAt, ...whoWaits }
-    this.#later.push({ entry, dueAt: queuedAt + LATER_MS })
+    const entry = unawaited(write, committed)
+    this.#later.push({ entry, dueAt: entry.queuedAt + LATER_MS })
     this.#laterTimer ??= setTimeout(this.#queueLater, LATER_MS)
   }
 
@@ -277,41 +277,4 @@ export class Flush {
     logTrouble(`${sentence} Until then no call is admitted; what is queued will be written.`)
     if (troubleOf(error) === null) logError('a commit failed, and not because of the disk', error)
   }
-}
-
-const nobody = () => {}
-
-const writeOf = ({ write }: Entry) => write
-
-/**
- * Brings memory up to date with what was committed, then tells who waits. Where memory could not
- * be, because the disk failed to read, the entry is left: to be done again, without its write.
- */
-function finish(
-  entries: readonly Entry[],
-  outcomes: (Outcome | null)[],
-): { readonly left: readonly Entry[]; readonly error: unknown } {
-  const left: Entry[] = []
-  let error: unknown = null
-  for (let index = 0; index < entries.length; index++) {
-    const entry = entries[index]!
-    const outcome = outcomes[index]!
-    if (!outcome.kept || entry.committed === undefined) continue
-    try {
-      entry.committed(outcome.result as never)
-    } catch (cause) {
-      error = cause
-      const isTrouble = troubleOf(cause) !== null
-      outcomes[index] = isTrouble ? null : { kept: false, error: cause }
-      if (isTrouble) left.push({ ...entry, write: () => outcome.result, waits: true })
-    }
-  }
-  for (let index = 0; index < entries.length; index++) {
-    const { resolve, reject } = entries[index]!
-    const outcome = outcomes[index]!
-    if (outcome === null) continue
-    if (outcome.kept) resolve(outcome.result as never)
-    else reject(outcome.error)
-  }
-  return { left, error }
 }

@@ -3,20 +3,18 @@ import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type CreditTable, creditTable } from './credit-table.ts'
-import { DAILY } from './daily.ts'
 import { chargedBetween } from './pruned.ts'
-import { ROLLUPS } from './rollups.ts'
-import { PendingSums, sumWriter } from './sum-table.ts'
+import { Unsummed } from './unsummed.ts'
 
 /** The ledger in the database. What writes is called inside a transaction of the flush loop. */
 export type LedgerTable = {
   /**
    * Adds a call's row, and what is in it to the sums of its customer and its key. The sums of days
-   * and hours follow at the end of the transaction, by `pending`.
+   * and hours follow a moment later.
    */
   book(settlement: Booked): void
-  /** What the transaction that books has to write before it commits. */
-  readonly pending: PendingSums
+  /** Rows that are not in the sums of days and hours yet. */
+  readonly unsummed: Unsummed
   /** Of the rows on a tab. */
   readonly tabs: LedgerSums
   /** Of the rows of a virtual key. */
@@ -90,7 +88,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const tell = database.prepare(
     "UPDATE customers SET told = json_insert(told, '$[#]', ?2) WHERE tab = ?1",
   )
-  const pending = new PendingSums([DAILY, ...ROLLUPS].map((table) => sumWriter(database, table)))
+  const unsummed = new Unsummed(database)
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
 
@@ -129,7 +127,7 @@ export function ledgerTable(database: Database): LedgerTable {
         row.keyId,
         ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
-      pending.add(row)
+      unsummed.add(row)
       if (row.tab !== null && (credit !== undefined || opened.size > 0)) move(row, row.tab, credit)
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.
@@ -139,7 +137,7 @@ export function ledgerTable(database: Database): LedgerTable {
       charge.run(row.tab, after?.periodStart ?? 0, row.charge)
       for (const name of after?.told ?? []) tell.run(row.tab, name)
     },
-    pending,
+    unsummed,
     tabs: ledgerSums(database, 'tab'),
     keys: ledgerSums(database, 'key_id'),
     priceId,

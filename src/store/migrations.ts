@@ -5,6 +5,7 @@ import { createDaily } from './daily.ts'
 import { CREATE_PRUNED } from './pruned.ts'
 import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
+import { CREATE_UNSUMMED } from './unsummed.ts'
 
 export type Migration = {
   readonly name: string
@@ -263,5 +264,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'sums for charts', sql: createRollups },
   { name: 'ways to customers, and their number', sql: CREATE_WAYS_TO_CUSTOMERS },
   { name: 'the day before which the ledger is pruned', sql: CREATE_PRUNED },
+  { name: 'rows that are not in the sums of days and hours yet', sql: CREATE_UNSUMMED },
   { name: 'credit paid in advance', sql: CREATE_CREDIT },
 ]

@@ -7,6 +7,7 @@ import { BEFORE } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
 import { unusable } from './trouble.ts'
+import { sumUpIn } from './unsummed.ts'
 
 export type PruneOrder = {
   readonly path: string
@@ -50,6 +51,8 @@ export async function prune(order: PruneOrder): Promise<Pruned> {
     try {
       database.exec(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}`)
       requireThisSchema(database, path)
+      // What is pruned has to be in the sums that stand for it.
+      sumUpIn(database)
       return await pruneIn(database, order)
     } finally {
       database.close()

@@ -5,7 +5,7 @@ import { INPUT_KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { columnsOf, NOBODY } from './daily.ts'
 import { BEFORE } from './pruned.ts'
-import type { SumTable } from './sum-table.ts'
+import { IS_SUMMED, type Summable, type SumTable } from './sum-table.ts'
 
 /**
  * Small sums for charts, where `daily` is too large: by hour and model, by day and customer, by
@@ -34,7 +34,7 @@ const sumOf = (usage: LedgerRow['usage'], kinds: readonly string[]): number => {
   return sum
 }
 
-const partsOf = (row: LedgerRow): number[] => [
+const partsOf = (row: Summable): number[] => [
   row.outcome === 'correction' ? 0 : 1,
   row.outcome === 'upstream_failed' ? 1 : 0,
   sumOf(row.usage, INPUT_KINDS),
@@ -156,7 +156,7 @@ export function wrongRollups(database: Database): (SqlRow & { readonly called: s
       MEASURES.map((name) => `${mine ? name : 0} AS rows_${name}, ${mine ? 0 : name} AS ${name}`)
     const rows = database
       .prepare(`
-        WITH booked AS (${summedLedger(rollup, kinds, `WHERE settled_at >= ${BEFORE}`)}),
+        WITH booked AS (${summedLedger(rollup, kinds, `WHERE ${IS_SUMMED}`)}),
           kept AS (SELECT * FROM ${rollup.table}
             WHERE ${rollup.day} >= ${BEFORE} / ${24 * HOUR_MS}),
           rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM kept),

@@ -1,5 +1,5 @@
 import type { Refusal } from '../errors.ts'
-import type { Budget, Limits } from '../ledger/budget.ts'
+import type { Budget } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import { NOTHING_REMEMBERED, type OpenCall, type Remembered } from '../ledger/open-call.ts'
@@ -7,7 +7,8 @@ import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
-import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
+import { type BudgetWrites, budgetWrites } from './budget-writes.ts'
+import { type BudgetTable, budgetTable } from './budgets.ts'
 import { type CreditStore, creditStore } from './credit.ts'
 import {
   type CustomerChange,
@@ -34,6 +35,7 @@ import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
+import { afterSums, summing } from './unsummed.ts'
 import { copyBackElsewhere, tidyUp, watchWal } from './wal.ts'
 
 /**
@@ -60,6 +62,7 @@ export class Store {
   readonly #release: () => void
   readonly #budgets: BudgetTable
   readonly #ledger: LedgerTable
+  readonly #summing: ReturnType<typeof summing>
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #deliveryTable: DeliveryTable
@@ -67,14 +70,19 @@ export class Store {
   readonly keys: KeyStore
   /** Wallets. */
   readonly credit: CreditStore
+  readonly createBudget: BudgetWrites['create']
+  readonly updateBudget: BudgetWrites['update']
+  readonly deleteBudget: BudgetWrites['delete']
 
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
     this.#budgets = budgetTable(database)
     this.#ledger = ledgerTable(database)
-    const { pending } = this.#ledger
+    const pending = this.#ledger.unsummed
     this.#flush = new Flush(database, options.path, { tookMs: options.committed, pending })
+    this.#summing = summing(pending, this.#flush)
+    const summed = afterSums(database, this.#summing.now)
     const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
     this.#customers = customerTable(database, parts)
@@ -87,6 +95,10 @@ export class Store {
       newId,
       changed: (keys) => changed({ keys }),
     })
+    const writes = budgetWrites({ budgets: this.#budgets, flush: this.#flush, now, changed })
+    this.createBudget = writes.create
+    this.updateBudget = writes.update
+    this.deleteBudget = writes.delete
     this.#deliveryTable = deliveryTable(database)
     this.credit = creditStore(database, {
       table: this.#ledger.credits,
@@ -100,16 +112,13 @@ export class Store {
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
-    this.reports = reports(database)
+    this.reports = reports(summed)
     this.sessions = sessionTable(database, this.#flush)
-    this.series = series(database)
+    this.series = series(summed)
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near
-    const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush)]
-    this.#release = () => {
-      for (const stop of stops) stop()
-      close()
-    }
+    const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush), close]
+    this.#release = () => stops.map((stop) => stop())
   }
 
   /** Throws `UnusableDatabase`, with what to do, when the file cannot be used as it is. */
@@ -145,6 +154,7 @@ export class Store {
   close(): number {
     // It is the last try, and nothing else has to go on meanwhile: here we can wait for a lock.
     this.#database.exec('PRAGMA busy_timeout = 2000')
+    this.#summing.stop()
     const lost = this.#flush.stop()
     tidyUp(this.#database)
     this.#release()
@@ -258,49 +268,11 @@ export class Store {
     return this.#budgets.listShared()
   }
 
-  /** Throws `conflict` when the id is taken. */
-  createBudget(given: {
-    readonly id: string
-    readonly limits: Partial<Limits>
-    readonly createdBy: string
-  }): Promise<Budget> {
-    const by = { shared: true, who: given.createdBy, now: this.#options.now() }
-    const budget = newBudget(given.id, given.limits, by)
-    return this.#flush.attempt(() => {
-      this.#budgets.insert(budget)
-      return budget
-    })
-  }
-
-  /** Changes what is given, for every customer on it at once. Throws `not_found`. */
-  updateBudget(id: string, limits: Partial<Limits>, updatedBy: string): Promise<Budget> {
-    return this.#flush.attempt(
-      () => {
-        const known = this.#budgets.find(id)
-        if (known === null) throw budgetNotFound(id)
-        const budget = { ...known, ...limits, updatedAt: this.#options.now(), updatedBy }
-        this.#budgets.replace(budget)
-        return budget
-      },
-      () => this.#options.changed({ budgets: [id] }),
-    )
-  }
-
-  /** Throws `not_found`, and `in_use` while customers are on it unless `force`. */
-  deleteBudget(id: string, force: boolean): Promise<Budget> {
-    return this.#flush.attempt(
-      () => {
-        const known = this.#budgets.find(id)
-        if (known === null) throw budgetNotFound(id)
-        this.#budgets.remove(known, force)
-        return known
-      },
-      () => this.#options.changed({ budgets: [id] }),
-    )
-  }
-
   /** Makes a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
-    return this.#flush.attempt(write, () => this.#options.changed({ customers: ids }))
+    return this.#flush.attempt(write, () => {
+      this.#ledger.opened.clear()
+      this.#options.changed({ customers: ids })
+    })
   }
 }

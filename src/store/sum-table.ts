@@ -1,5 +1,16 @@
 import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database, SqlValue } from '../runtime/sqlite.ts'
+import { BEFORE } from './pruned.ts'
+
+/** A row of the ledger, as far as sums need it. */
+export type Summable = Pick<
+  LedgerRow,
+  'tab' | 'keyId' | 'model' | 'deployment' | 'outcome' | 'usage' | 'cost' | 'charge' | 'settledAt'
+>
+
+/** SQL: whether a row is to be in the sums, and its day was not pruned. */
+export const IS_SUMMED = `settled_at >= ${BEFORE}
+  AND id NOT IN (SELECT value FROM unsummed, json_each(unsummed.ids))`
 
 /** A table of sums of ledger rows: what its rows are told apart by, and what is summed. */
 export type SumTable = {
@@ -7,9 +18,9 @@ export type SumTable = {
   readonly group: readonly string[]
   readonly sums: readonly string[]
   /** The values of `group` for a row of the ledger; null: it is in no sum of this table. */
-  groupOf(row: LedgerRow): readonly SqlValue[] | null
+  groupOf(row: Summable): readonly SqlValue[] | null
   /** The values of `sums`. */
-  partsOf(row: LedgerRow): readonly number[]
+  partsOf(row: Summable): readonly number[]
 }
 
 /**
@@ -19,7 +30,7 @@ export type SumTable = {
 export function sumWriter(
   database: Database,
   { table, group, sums, groupOf, partsOf }: SumTable,
-): (rows: readonly LedgerRow[]) => void {
+): (rows: readonly Summable[]) => void {
   const columns = [...group, ...sums]
   const add = database.prepare(`
     INSERT INTO ${table} (${columns.join(', ')})
@@ -46,38 +57,4 @@ function keyOf(names: readonly SqlValue[]): string {
   let key = ''
   for (const name of names) key += typeof name === 'string' ? `${name.length}:${name}` : `${name},`
   return key
-}
-
-/**
- * Rows that a transaction has added to the ledger and not yet to the sums. It is written with the
- * last of the transaction, so that rows of one customer, model or hour cost one write together.
- */
-export class PendingSums {
-  readonly #writers: readonly ((rows: readonly LedgerRow[]) => void)[]
-  #rows: LedgerRow[] = []
-
-  constructor(writers: readonly ((rows: readonly LedgerRow[]) => void)[]) {
-    this.#writers = writers
-  }
-
-  add(row: LedgerRow) {
-    this.#rows.push(row)
-  }
-
-  /** How many there are: what a write that is undone goes back to. */
-  get length(): number {
-    return this.#rows.length
-  }
-
-  /** Forgets all but the first so many: the writes of the others are undone. */
-  cutTo(length: number) {
-    this.#rows.length = length
-  }
-
-  /** To be called at the end of the transaction that added them. */
-  write() {
-    const rows = this.#rows
-    this.#rows = []
-    if (rows.length > 0) for (const write of this.#writers) write(rows)
-  }
 }

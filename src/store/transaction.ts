@@ -14,9 +14,12 @@ export type Pending = {
   readonly length: number
   cutTo(length: number): void
   write(): void
+  /** Called in the same breath as the commit. */
+  committed(): void
 }
 
-const NOTHING_PENDING: Pending = { length: 0, cutTo: () => {}, write: () => {} }
+const nothing = () => {}
+const NOTHING_PENDING: Pending = { length: 0, cutTo: nothing, write: nothing, committed: nothing }
 
 /**
  * Makes the function that runs writes in one transaction, and answers how each went once they are
@@ -39,6 +42,7 @@ export function transactions(
       const outcomes = write()
       pending.write()
       commit.run()
+      pending.committed()
       return outcomes
     } catch (error) {
       pending.cutTo(0)

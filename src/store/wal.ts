@@ -49,7 +49,7 @@ const PAUSE_MS_MAX = 100
  * the WAL grows; it begins anew only when all of it is copied, for which commits are put off once
  * in a while: what is left by then is little. Answers what stops it.
  *
- * Where a thread cannot be had, SQLite does it when a commit has made the WAL several times as long.
+ * Where a thread cannot be had, SQLite does it at a commit, when the WAL is several times as long.
  */
 export function copyBackElsewhere(
   path: string,
