@@ -91,7 +91,7 @@ export type CreditChange = {
 
 /**
  * What a new balance is worth telling: `credit_low` when it comes down to `lowAt`, and
- * `credit_exhausted` when it comes to nothing. Either is told once until the balance is above again.
+ * `credit_exhausted` when it comes to nothing. Either is told once until it is above again.
  */
 export function creditCrossings(
   from: { readonly balance: Nanos; readonly isExhaustedTold: boolean },

@@ -1,6 +1,6 @@
 /**
- * What receivers can be told of: a charge or a crossing, by the names of LiteLLM's webhook, and what
- * happens to credit that is paid in advance.
+ * What receivers can be told of: a charge or a crossing, by the names of LiteLLM's webhook, and
+ * what happens to credit that is paid in advance.
  */
 export const EVENT_NAMES = [
   'spend_tracked',

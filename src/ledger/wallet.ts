@@ -7,8 +7,8 @@ import { minus, type Nanos, nanos, plus, ZERO } from './money.ts'
  * rule that its buyer can be told: the lowest `priority` first; of those the soonest to expire, and
  * what never does last; of those the oldest.
  *
- * A charge past all of it is an overdraft, which only an upstream that ignores its cap can cause, or
- * a mode in which calls may finish over. Then no grant has anything left, and the next to come in
+ * A charge past all of it is an overdraft, which only an upstream that ignores its cap can cause,
+ * or a mode in which calls may finish over. Then no grant has anything left, and the next to come in
  * pays it off first: so a wallet has either credit or an overdraft, never both.
  *
  * Conservation, exact and after every step:

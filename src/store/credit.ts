@@ -28,8 +28,8 @@ export type CreditStore = {
   /**
    * Does what an operator orders, once: a repeat under its key answers what came of the first, and
    * does nothing. `isCovered` says whether what goes out is nobody's hold. Throws `not_found` for
-   * the customer, `unprocessable` for another order under the key, `invalid_request` for what cannot
-   * be done.
+   * the customer, `unprocessable` for another order under the key, `invalid_request` for what
+   * cannot be done.
    */
   order(
     order: CreditOrder,
