@@ -191,7 +191,7 @@ export class Accounts {
       after: this.wallets.drawn(after, wallet, row),
       credit: 'drawn' as const,
     }
-    this.wallets.expire(customer, wallet, row.settledAt)
+    this.wallets.expireAfter(customer, wallet, row.settledAt)
     return drawn
   }
 

@@ -57,6 +57,12 @@ export class Wallets {
     this.#store.expire(customer.self, moves).then(done, done)
   }
 
+  /** The same behind a settlement, which is queued in the same breath as it is made. */
+  expireAfter(customer: LiveCustomer, wallet: LiveWallet, now: number) {
+    if (wallet.nextExpiry === null || wallet.nextExpiry > now) return
+    queueMicrotask(() => this.expire(customer, wallet, now))
+  }
+
   /** The same for a customer that nobody calls for. */
   expireOf(id: string, now: number) {
     const live = this.#find(id, now)

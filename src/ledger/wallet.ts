@@ -8,8 +8,8 @@ import { minus, type Nanos, nanos, plus, ZERO } from './money.ts'
  * what never does last; of those the oldest.
  *
  * A charge past all of it is an overdraft, which only an upstream that ignores its cap can cause,
- * or a mode in which calls may finish over. Then no grant has anything left, and the next to come in
- * pays it off first: so a wallet has either credit or an overdraft, never both.
+ * or a mode in which calls may finish over. Then no grant has anything left, and the next to come
+ * in pays it off first: so a wallet has either credit or an overdraft, never both.
  *
  * Conservation, exact and after every step:
  *
@@ -17,8 +17,8 @@ import { minus, type Nanos, nanos, plus, ZERO } from './money.ts'
  *
  * A *grant* brings credit in. An *adjustment* is an operator's, in either direction: it gives back
  * what a call was charged, or takes what was granted by mistake. A *refund* pays credit out, to the
- * buyer. An *expiry* takes what was left of a grant when its time came. What is *charged* are calls,
- * and the corrections that put their charges right.
+ * buyer. An *expiry* takes what was left of a grant when its time came. What is *charged* are
+ * calls, and the corrections that put their charges right.
  */
 export type Wallet = {
   /** Those with something left, in the order of use. */

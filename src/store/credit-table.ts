@@ -102,7 +102,8 @@ export const CREATE_CREDIT = `
   ) STRICT, WITHOUT ROWID;
 
   -- balance: the sum of the tab's entries; null: there is no wallet. undrawn: what is on the tab
-  -- and was never the wallet's to pay: what was charged before it was made, and corrections of the spend.
+  -- and was never the wallet's to pay: what was charged before it was made, and
+  -- corrections of the spend.
   ALTER TABLE customers ADD COLUMN balance INTEGER;
   ALTER TABLE customers ADD COLUMN undrawn INTEGER;
   ALTER TABLE customers ADD COLUMN exhausted_told INTEGER NOT NULL DEFAULT 0;`

@@ -252,8 +252,8 @@ const tooMuch = () =>
 const notCovered = (amount: Nanos) =>
   new Refusal(
     'invalid_request',
-    `The wallet has not the ${dollarsText(amount)} dollars that are to go out, or calls in flight ` +
-      'hold them; /customer/credit/balance says what is available.',
+    `The wallet has not the ${dollarsText(amount)} dollars that are to go out, or calls in ` +
+      'flight hold them; /customer/credit/balance says what is available.',
     { param: 'amount' },
   )
 
