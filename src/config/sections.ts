@@ -152,9 +152,11 @@ export const SECTIONS = {
       'metrics_by_customer',
       'traces_with_customer',
       'portal',
+      'credit',
     ]),
     unused: NONE,
   },
+  credit: { used: new Set(['top_up_url', 'low_at']), unused: NONE },
   portal: { used: new Set(['name', 'accent', 'origins', 'url']), unused: NONE },
   webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
   pass_through: {
