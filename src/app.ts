@@ -19,6 +19,7 @@ import { recover } from './gateway/recover.ts'
 import { Router } from './gateway/router.ts'
 import { soundMsOf } from './gateway/sound-length.ts'
 import { retrieve } from './gateway/stored.ts'
+import { Tariffs } from './gateway/tariff.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
@@ -129,7 +130,15 @@ async function openBooks(config: Config, watch: Observing) {
   })
   const { thresholds } = config.budgets
   const creditLowAt = config.credit.lowAt
-  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds, creditLowAt })
+  const tariffs = new Tariffs(config.rateCard)
+  const accounts = new Accounts({
+    store,
+    budgetOf,
+    periodOf,
+    tariffs,
+    thresholds,
+    creditLowAt,
+  })
   const { deliveries } = store
   const { random } = Math
   const { tried } = watch

@@ -131,6 +131,7 @@ export class LiveOwners<Self extends Row> {
       models: new Map(),
       totalSpent: self.totalSpent,
       wallet: null,
+      allowance: null,
       told: self.told ?? [],
       reservations: new Set(),
       unwritten: 0,

@@ -6,7 +6,11 @@ import type { LedgerRow, Outcome } from './settlement.ts'
 export type NamedKey = Pick<VirtualKey, 'hash' | 'alias' | 'labels'>
 
 /** A row of the ledger as reports show it. */
-export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & { readonly key: NamedKey | null }
+export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & {
+  readonly key: NamedKey | null
+  /** The number of `card`; null: none. */
+  readonly cardVersion: number | null
+}
 
 /** Which rows; null: any. A customer's are those of all its tabs, also of deleted ones. */
 export type RecordFilter = {

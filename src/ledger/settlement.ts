@@ -48,6 +48,13 @@ export type LedgerRow = {
   readonly cost: Nanos
   /** What goes on the customer's tab. */
   readonly charge: Nanos
+  /** What of it counts on the budget of the customer: the charge, or the cost. */
+  readonly counted: Nanos
+  /** The rate card that made the charge, as JSON; null: none, and the charge is the cost. */
+  readonly card: string | null
+  /** What the card's monthly allowance took off: tokens, or nano-dollars. */
+  readonly freeTokens: number
+  readonly freeMoney: Nanos
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** Milliseconds since the epoch; decides which period a charge counts in. */
@@ -93,6 +100,16 @@ export type SettledCredit = {
   readonly crossed: readonly CreditEvent[]
 }
 
+/** The amounts of a row that no rate card was applied to. */
+export const amountsOf = (cost: Nanos, charge = cost) => ({
+  cost,
+  charge,
+  counted: charge,
+  card: null,
+  freeTokens: 0,
+  freeMoney: ZERO,
+})
+
 /**
  * The row that brings the spend of a customer or a key to what an operator says it is.
  * `difference` may be negative; it is a charge like any other, so the spend stays the sum of rows.
@@ -110,8 +127,7 @@ export function correction(
     usageSource: 'none',
     usage: {},
     price: null,
-    cost: ZERO,
-    charge: by.difference,
+    ...amountsOf(ZERO, by.difference),
     startedAt: by.now,
     settledAt: by.now,
   }

@@ -23,7 +23,7 @@ export type BudgetTable = {
 }
 
 /** A place for each column. */
-const PLACES = Array.from({ length: 19 }, (_, index) => `?${index + 1}`).join(', ')
+const PLACES = Array.from({ length: 21 }, (_, index) => `?${index + 1}`).join(', ')
 
 export function budgetTable(database: Database): BudgetTable {
   const find = database.prepare('SELECT * FROM budgets WHERE id = ?1')
@@ -122,6 +122,8 @@ function toRow(budget: Budget): SqlValue[] {
     budget.createdBy,
     budget.updatedAt,
     budget.updatedBy,
+    budget.rateCard,
+    budget.counts,
   ]
 }
 
@@ -148,5 +150,7 @@ function fromRow(row: SqlRow): Budget {
     createdBy: row['created_by'] as string,
     updatedAt: row['updated_at'] as number,
     updatedBy: row['updated_by'] as string,
+    rateCard: row['rate_card'] as string | null,
+    counts: row['counts'] as Budget['counts'],
   }
 }

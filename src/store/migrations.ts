@@ -3,6 +3,7 @@ import { CREATE_CREDIT } from './credit-table.ts'
 import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { createDaily } from './daily.ts'
 import { CREATE_PRUNED } from './pruned.ts'
+import { CREATE_RATE_CARDS } from './rate-cards.ts'
 import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
 import { CREATE_UNSUMMED } from './unsummed.ts'
@@ -266,4 +267,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'the day before which the ledger is pruned', sql: CREATE_PRUNED },
   { name: 'rows that are not in the sums of days and hours yet', sql: CREATE_UNSUMMED },
   { name: 'credit paid in advance', sql: CREATE_CREDIT },
+  { name: 'rate cards: what is charged beside what it cost', sql: CREATE_RATE_CARDS },
 ]

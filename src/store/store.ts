@@ -1,10 +1,12 @@
 import type { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
+import { dayOf } from '../ledger/day.ts'
 import type { Nanos } from '../ledger/money.ts'
 import { NOTHING_REMEMBERED, type OpenCall, type Remembered } from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
+import { monthStart } from '../metering/rate-card.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
 import { type BudgetWrites, budgetWrites } from './budget-writes.ts'
@@ -195,6 +197,12 @@ export class Store {
       () => this.#ledger.priceId(snapshot),
       (id) => this.#ledger.rememberPrice(snapshot, id),
     )
+  }
+
+  /** What of the free of a month (`monthOf`) was used on a tab: tokens, and nano-dollars. */
+  readonly usedFree = (tab: number, month: number) => {
+    this.#summing.now()
+    return this.#ledger.usedFree(tab, dayOf(monthStart(month)))
   }
 
   /** The customer of a call, opened if there was none: its first call creates it. */
