@@ -72,8 +72,9 @@ const roundingOf = ({ markup }: RateCard): number => Math.ceil(markup / 1_000_00
 
 /**
  * The dearest that a call can be by a tariff: from the dearest that it can cost (`rates`; null:
- * nobody knows) and the rates of the card's own price for its model (null: it has none). Where the cost
- * counts on one account and the charge on another, it is held for the dearer of the two on both.
+ * nobody knows) and the rates of the card's own price for its model (null: it has none). Where the
+ * cost counts on one account and the charge on another, it is held for the dearer of the two on
+ * both.
  */
 export function worstRatesBy(
   tariff: Tariff | null,

@@ -13,8 +13,8 @@ export const RateCard = Type.Unsafe<CardJson | null>({
     '(from -100); or `prices` by model as calls name it, dollars for one token under the keys of ' +
     '`litellm_params`; `fee_per_call` and `minimum_per_call`, dollars; `free_allowance` of each ' +
     'calendar month (UTC), `{"tokens": …}` or `{"dollars": …}`; `currency`, for display: how ' +
-    'many of it a dollar is. It is rounded up to a whole nano-dollar. A change counts for calls that ' +
-    'are admitted from then on. Null: none of its own.',
+    'many of it a dollar is. Charges are rounded up to a whole nano-dollar. A change counts for ' +
+    'calls that are admitted from then on. Null: none of its own.',
   examples: [
     {
       markup_percent: 25,
