@@ -9,13 +9,13 @@ import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import type { Reservation } from '../../src/gateway/live-owner.ts'
 import { creditOf } from '../../src/gateway/live-wallet.ts'
 import { worstCaseOf } from '../../src/gateway/reserve.ts'
+import { type MeteredRow, Tariffs } from '../../src/gateway/tariff.ts'
 import type { CreditOrder } from '../../src/ledger/credit.ts'
 import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
 import { balanceOf } from '../../src/ledger/wallet.ts'
 import { Store } from '../../src/store/store.ts'
 import { verify } from '../../src/store/verify.ts'
-import { newFolder, newId, periodOf } from '../support/store.ts'
+import { NANO_A_TOKEN, newFolder, newId, periodOf } from '../support/store.ts'
 import { deployment, encode, rules } from '../support/world.ts'
 
 /**
@@ -47,6 +47,7 @@ class Wallets {
       store,
       budgetOf: (assigned) => assigned,
       periodOf,
+      tariffs: new Tariffs(null),
       thresholds: [],
       creditLowAt: null,
     })
@@ -101,7 +102,7 @@ class Wallets {
     this.pending.push(written.then(() => this.accounts.written(reservation!)))
   }
 
-  #row({ customer }: Reservation, charge: Nanos): LedgerRow {
+  #row({ customer }: Reservation, cost: Nanos): MeteredRow {
     return {
       id: newId(this.now),
       tab: customer!.self.tab,
@@ -111,10 +112,9 @@ class Wallets {
       deployment: 'm#1',
       outcome: 'ok',
       usageSource: 'upstream',
-      usage: {},
-      price: null,
-      cost: ZERO,
-      charge,
+      usage: { input: cost },
+      price: NANO_A_TOKEN,
+      cost,
       startedAt: this.now,
       settledAt: this.now,
     }

@@ -48,7 +48,7 @@ export async function madeDatabase(customers = 1): Promise<string> {
 }
 
 /** So that a row of any charge explains itself. */
-const NANO_A_TOKEN = JSON.stringify({
+export const NANO_A_TOKEN = JSON.stringify({
   rates: {
     ...Object.fromEntries(TOKEN_KINDS.map((kind) => [kind, ZERO])),
     input: nanos(1_000_000),
