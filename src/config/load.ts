@@ -2,6 +2,7 @@ import { readBounds } from './bounds.ts'
 import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
 import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
+import { readExports } from './exports.ts'
 import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { readObserving } from './observing.ts'
@@ -86,6 +87,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     ...readBounds(reader, tollgate),
     ...readGeneral(reader, general),
     webhooks: readWebhooks(reader, { general, tollgate }),
+    exports: readExports(reader, tollgate),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     portal: readPortal(reader, tollgate),
     observing: readObserving(reader, flags, { tollgate, litellm }),
