@@ -19,6 +19,7 @@ import type { ListQuery } from './customer-list.ts'
 import { type CustomerPage, type CustomerTable, customerTable } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
+import { type Exports, exports } from './exports.ts'
 import { Flush } from './flush.ts'
 import { type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
@@ -47,6 +48,8 @@ export class Store {
   readonly responses: StoredResponses
   /** Events on their way to receivers, and those that were lately. */
   readonly deliveries: Deliveries
+  /** Rows on their way to billing systems. */
+  readonly exports: Exports
   /** What was used, by call and by day. */
   readonly reports: Reports
   /** Who is signed in to the console. */
@@ -90,6 +93,7 @@ export class Store {
     })
     this.#deliveryTable = deliveryTable(database)
     this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
+    this.exports = exports(database, { flush: this.#flush, unsummed: pending, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
@@ -250,11 +254,7 @@ export class Store {
   }
 
   /** Throws `conflict` when the id is taken. */
-  createBudget(given: {
-    readonly id: string
-    readonly limits: Partial<Limits>
-    readonly createdBy: string
-  }): Promise<Budget> {
+  createBudget(given: { id: string; limits: Partial<Limits>; createdBy: string }): Promise<Budget> {
     const by = { shared: true, who: given.createdBy, now: this.#options.now() }
     const budget = newBudget(given.id, given.limits, by)
     return this.#flush.attempt(() => {
