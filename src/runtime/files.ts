@@ -2,6 +2,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   realpathSync,
   renameSync,
@@ -53,6 +54,37 @@ export async function writeFile(path: string, pieces: AsyncIterable<string>) {
   try {
     for await (const piece of pieces) writeSync(file, piece)
     fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Makes a file no longer than so many bytes. */
+export function cutFile(path: string, bytes: number) {
+  const file = openSync(path, 'r+')
+  try {
+    ftruncateSync(file, bytes)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/**
+ * Writes text into a file from a byte on, in place of whatever is there, and sees to it that it is
+ * on the disk. A new file is its owner's alone to read. Answers how long the file is then, bytes.
+ */
+export function writeFrom(path: string, offset: number, text: string): number {
+  makeFile(path)
+  const file = openSync(path, 'r+')
+  try {
+    ftruncateSync(file, offset)
+    const bytes = Buffer.from(text)
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(file, bytes, written, bytes.length - written, offset + written)
+    }
+    fsyncSync(file)
+    return offset + bytes.length
   } finally {
     closeSync(file)
   }
