@@ -5,6 +5,7 @@ import { served, unpriced } from './config/served.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
 import { receiverWarnings } from './events/receiver.ts'
+import { exporting } from './exporting.ts'
 import { Accounts } from './gateway/accounts.ts'
 import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
@@ -66,6 +67,7 @@ export async function serve(config: Config): Promise<void> {
   const listener = await listen(parts.app, config)
   parts.door.addressOf = listener.addressOf
   parts.outbox.wake()
+  parts.exporters.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
   const hurry = Promise.withResolvers<void>()
@@ -93,7 +95,7 @@ async function joinParts(config: Config) {
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
   const watch = await observing(config, deployments)
   const books = await openBooks(config, watch)
-  const { store, accounts, outbox, now } = books
+  const { store, accounts, outbox, exporters, now } = books
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
   for (const snapshot of snapshots) await store.addPrice(snapshot)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
@@ -106,7 +108,7 @@ async function joinParts(config: Config) {
   const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
   const present = presentOf({ store, accounts, outbox, inFlight, now })
   const app = routesTo(gateway, books, { config, masterKey, door, watch, present })
-  return { app, store, outbox, deployments, inFlight, door, watch, live: present.live }
+  return { app, store, outbox, exporters, deployments, inFlight, door, watch, live: present.live }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
@@ -126,6 +128,7 @@ async function openBooks(config: Config, watch: Observing) {
     changed: (what) => accounts.changed(what, now()),
     committed: watch.committed,
   })
+  const exporters = await exporting(config, store)
   const { thresholds } = config.budgets
   const accounts = new Accounts({ store, budgetOf, periodOf, thresholds })
   const { deliveries } = store
@@ -139,7 +142,7 @@ async function openBooks(config: Config, watch: Observing) {
     watch.booked(settlement.row)
     if (events.length > 0) outbox.wake()
   }
-  return { store, accounts, outbox, commit, budgetOf, periodOf, now, newId }
+  return { store, accounts, outbox, exporters, commit, budgetOf, periodOf, now, newId }
 }
 
 function gatewayOver(
@@ -172,7 +175,7 @@ function gatewayOver(
 
 function routesTo(
   gateway: Gateway,
-  { store, accounts, outbox, budgetOf, periodOf, now, newId }: Books,
+  { store, accounts, outbox, exporters, budgetOf, periodOf, now, newId }: Books,
   about: {
     readonly config: Config
     readonly masterKey: string
@@ -240,10 +243,12 @@ function routesTo(
     mayTakeTime,
     deliveries: store.deliveries,
     outbox,
+    exports: store.exports,
+    exporters,
     held: (id) => accounts.held(id),
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
-    metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox }),
+    metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox, exporters }),
     isReady: () => store.isHealthy(),
     diskRefusal,
   })
@@ -282,6 +287,7 @@ async function stop(listener: Listener, parts: Parts, patience: () => Promise<vo
     // What was cut off is still to be counted and written.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
+    await parts.exporters.stop(pause(LAST_WORDS_MS))
     await Promise.race([parts.watch.stop(), pause(LAST_WORDS_MS)])
     const lost = parts.store.close()
     if (lost > 0) logTrouble('the database took no writes to the last', { writes_lost: lost })
