@@ -108,9 +108,9 @@ export class FileWriter implements Exporter {
     } catch (error) {
       if (this.#stopped) return
       this.#tries.failed++
-      const known = error instanceof FileTrouble || (error as { code?: unknown }).code !== undefined
-      if (!known) logError(`the export ${this.name} failed`, error)
-      this.#telling.failed((error as Error).message, this.#now())
+      const isNew = this.#telling.failed((error as Error).message, this.#now())
+      const isKnown = error instanceof FileTrouble || codeOf(error) !== undefined
+      if (isNew && !isKnown) logError(`the export ${this.name} failed, and not by its files`, error)
       this.#sleep(RETRY_MS)
     }
   }
@@ -165,6 +165,9 @@ export class FileWriter implements Exporter {
 
   #pathOf = (file: string) => `${this.#directory}/${file}`
 }
+
+/** Files and databases say by a code what is the matter with them. */
+const codeOf = (error: unknown) => (error as { code?: unknown }).code
 
 /** What an operator puts right. */
 class FileTrouble extends Error {

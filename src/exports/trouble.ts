@@ -17,11 +17,13 @@ export class Telling {
     return this.#lastFailure
   }
 
-  failed(error: string, at: number) {
+  /** Answers whether it has only now begun to fail. */
+  failed(error: string, at: number): boolean {
     this.#lastFailure = { at, error }
-    if (this.#failing) return
+    if (this.#failing) return false
     this.#failing = true
     logWarning('an export fails; trying on, and nothing is lost', { export: this.#name, error })
+    return true
   }
 
   succeeded() {
