@@ -27,7 +27,7 @@ import { passThroughRoutes } from './http/pass-through.ts'
 import { portalTokens } from './http/portal-token.ts'
 import { server } from './http/server.ts'
 import { sessionOf } from './http/session.ts'
-import { hideInLog, logError, logInfo, logTrouble, logWarning, print } from './log.ts'
+import { hideInLog, logWarning, print } from './log.ts'
 import { madeMasterKey, requireKeyOrLoopback } from './master-key.ts'
 import { outputTokensMax } from './metering/limits.ts'
 import { builtInPrice } from './metering/prices.ts'
@@ -35,7 +35,6 @@ import { type Observing, observing } from './observing.ts'
 import { presentOf } from './present.ts'
 import {
   decoded,
-  exit,
   isReachable,
   type Listener,
   listen,
@@ -43,6 +42,7 @@ import {
   onStopSignal,
 } from './runtime/runtime.ts'
 import { openSpool } from './runtime/spool.ts'
+import { pause, stop } from './stopping.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -88,8 +88,6 @@ const KNOWN_MODELS = {
   builtInPrice: (provider: string, model: string) => builtInPrice(provider, model, Date.now()),
   outputTokensMax,
 }
-
-type Parts = Awaited<ReturnType<typeof joinParts>>
 
 async function joinParts(config: Config) {
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
@@ -257,45 +255,3 @@ function routesTo(
 /** The headers of the config whose value is the customer, in the contract's order. */
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>
   userHeaderName === null ? [...customerHeaders] : [...customerHeaders, userHeaderName]
-
-/** How long clients may take to read that they were cut off, and receivers to take an event. */
-const LAST_WORDS_MS = 1_000
-
-/** How long the last charges may take to be counted and written. */
-const SETTLE_MS = 10_000
-
-/**
- * In this order: no new calls, those in flight to their end, everything written, exit 0. `patience`
- * resolves when they have had their time, or when a second signal says that it is enough.
- */
-async function stop(listener: Listener, parts: Parts, patience: () => Promise<void>) {
-  const { inFlight } = parts
-  logInfo('stopping: no new calls are taken, those in flight may finish', { calls: inFlight.count })
-  try {
-    parts.live.close()
-    const closed = listener.close()
-    // Some go on without a connection: read on for a client that left, or made in the background.
-    const done = closed.then(() => inFlight.none()).then(() => 'done' as const)
-    if ((await Promise.race([done, patience()])) !== 'done') {
-      logWarning('the shutdown time is over: calls in flight are cut off', {
-        calls: inFlight.count,
-      })
-      inFlight.cutOff()
-      await Promise.race([closed, pause(LAST_WORDS_MS)])
-      listener.cut()
-    }
-    // What was cut off is still to be counted and written.
-    await Promise.race([inFlight.none(), pause(SETTLE_MS)])
-    await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
-    await parts.exporters.stop(pause(LAST_WORDS_MS))
-    await Promise.race([parts.watch.stop(), pause(LAST_WORDS_MS)])
-    const lost = parts.store.close()
-    if (lost > 0) logTrouble('the database took no writes to the last', { writes_lost: lost })
-    exit(lost > 0 ? 1 : 0)
-  } catch (error) {
-    logError('the server did not stop in good order', error)
-    exit(1)
-  }
-}
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

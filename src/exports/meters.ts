@@ -8,9 +8,9 @@ import { INPUT_KINDS, KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
  * Rows of the ledger as meter events of Stripe's.
  *
  * An event has what a customer used within a minute, and not one call: Stripe takes one event at a
- * time for a customer and a meter (https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api),
- * some ten in a second, and a busy customer calls more often. So a customer's bill is off by less
- * than a minute at the border of two billing periods, and exact in sum.
+ * time for a customer and a meter, some ten in a second, and a busy customer calls more often
+ * (https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api). So a customer's
+ * bill is off by less than a minute at the border of two billing periods, and exact in sum.
  *
  * Values are whole numbers there. What a call costs is often less than a cent, so what is left of
  * a sum is kept for the customer's next event: in all, what was told and what is left is the sum

@@ -64,8 +64,8 @@ export function stripeWire(
 }
 
 const DOUBTFUL =
-  'more than 23 hours ago a try was left without an answer, and Stripe knows an identifier for 24: ' +
-  'look there whether it has the event before it is replayed'
+  'more than 23 hours ago a try was left without an answer, and Stripe knows an identifier for ' +
+  '24: look there whether it has the event before it is replayed'
 
 function readAnswer(answer: Parameters<typeof receiptOf>[0]): Receipt {
   const { error } = (parsed(answer.text) ?? {}) as { error?: { code?: unknown; message?: unknown } }

@@ -195,7 +195,7 @@ export function exportRoutes({ exports, exporters }: ExportParts) {
         detail: operation({
           tag,
           summary: 'List what was refused for good',
-          description: `Newest first, ${PAGE_SIZE} on a page. Kept until it is replayed or discarded.`,
+          description: `Newest first, ${PAGE_SIZE} on a page; kept until replayed or discarded.`,
           answer: {
             description: 'A page.',
             schema: Type.Object(

@@ -2,8 +2,8 @@ import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database } from '../runtime/sqlite.ts'
 
 /**
- * The outbox of exports: notes the rows of a transaction, in it, for whoever is sent rows. One small
- * row a commit, and nothing at all while nobody is.
+ * The outbox of exports: notes the rows of a transaction, in it, for whoever is sent rows. One
+ * small row a commit, and nothing at all while nobody is.
  */
 export type ExportQueue = {
   /** To be called inside the transaction; `ids` is those of the rows as JSON. */
