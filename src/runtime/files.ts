@@ -79,7 +79,7 @@ export function writeFrom(path: string, offset: number, text: string): number {
   const file = openSync(path, 'r+')
   try {
     ftruncateSync(file, offset)
-    const bytes = Buffer.from(text)
+    const bytes = new TextEncoder().encode(text)
     for (let written = 0; written < bytes.length; ) {
       written += writeSync(file, bytes, written, bytes.length - written, offset + written)
     }

@@ -238,11 +238,13 @@ test('a new export has what settled since a day, and one that is taken out waits
       await callsOf(server, users(5))
       await eventually(() => expect(billing.lago.size).toBe(25), PATIENTLY)
       expect(billing.openMeter.size).toBe(20)
-      const { json } = await server.ask('/exports')
-      expect(json).toMatchObject([
-        { name: 'lago', waiting_rows: 0, sent_events: 25 },
-        { name: 'openmeter', configured: false, waiting_rows: 5 },
-      ])
+      await eventually(async () => {
+        const { json } = await server.ask('/exports')
+        expect(json).toMatchObject([
+          { name: 'lago', waiting_rows: 0, sent_events: 25 },
+          { name: 'openmeter', configured: false, waiting_rows: 5 },
+        ])
+      })
       const discard = (name: string) =>
         server.ask('/exports/discard', { json: { export: name, what: 'all' } })
       expect((await discard('lago')).status).toBe(400)
@@ -279,3 +281,18 @@ test('a wrong key stops an export, and kills none of its rows', async () => {
     }, PATIENTLY)
   })
 }, 30_000)
+
+test('who stops it waits for what can be sent, and for nobody who is down', async () => {
+  await inFolder(async (folder) => {
+    await using billing = await startBilling()
+    await using deaf = await startBilling()
+    await deaf.refuse()
+    const files = configOf(billing).replace(`${billing.url}/lago`, `${deaf.url}/lago`)
+    await using server = await startServer({ config: files, folder })
+    await callsOf(server, users(9))
+    expect(await server.stop()).toBe(0)
+    expect(billing.openMeter.size).toBe(9)
+    expect(csvLines(folder)).toHaveLength(9)
+    expect(deaf.lago.size).toBe(0)
+  })
+}, 20_000)
