@@ -2,6 +2,7 @@ import { monotonicFactory } from 'ulid'
 import type { Config } from './config/config.ts'
 import { secretsOf } from './config/secrets.ts'
 import { served, unpriced } from './config/served.ts'
+import { creditOrders, creditTelling, sweepExpired } from './crediting.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
 import { receiverWarnings } from './events/receiver.ts'
@@ -42,7 +43,7 @@ import {
   onStopSignal,
 } from './runtime/runtime.ts'
 import { openSpool } from './runtime/spool.ts'
-import { pause, stop } from './stopping.ts'
+import { pause, stop } from './stop.ts'
 import { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -106,7 +107,9 @@ async function joinParts(config: Config) {
   const door: Pick<Listener, 'addressOf'> = { addressOf: () => null }
   const present = presentOf({ store, accounts, outbox, inFlight, now })
   const app = routesTo(gateway, books, { config, masterKey, door, watch, present })
-  return { app, store, outbox, exporters, deployments, inFlight, door, watch, live: present.live }
+  const stopSweep = sweepExpired(books)
+  const { live } = present
+  return { app, store, outbox, exporters, deployments, inFlight, door, watch, live, stopSweep }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
@@ -124,11 +127,13 @@ async function openBooks(config: Config, watch: Observing) {
     now,
     newId,
     changed: (what) => accounts.changed(what, now()),
+    credit: creditTelling(config.credit, { outbox: () => outbox, newId }),
     committed: watch.committed,
   })
   const exporters = await exporting(config, store)
   const { thresholds } = config.budgets
-  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds })
+  const creditLowAt = config.credit.lowAt
+  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds, creditLowAt })
   const { deliveries } = store
   const { random } = Math
   const { tried } = watch
@@ -164,6 +169,7 @@ function gatewayOver(
     accounts,
     isHealthy: () => store.isHealthy(),
     budgetExceededStatus: config.budgetExceededStatus,
+    topUpUrl: config.credit.topUpUrl,
     rules: config.budgets,
     tokenizerFor,
     commit,
@@ -244,6 +250,8 @@ function routesTo(
     exports: store.exports,
     exporters,
     held: (id) => accounts.held(id),
+    heldCredit: (id) => accounts.wallets.held(id),
+    credit: { ...store.credit, order: creditOrders({ store, accounts, now }) },
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
     metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox, exporters }),

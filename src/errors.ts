@@ -12,6 +12,8 @@ const REFUSALS = {
   customer_blocked: { status: 403, type: 'customer_blocked' },
   /** `general_settings.budget_exceeded_status` replaces this status. */
   budget_exceeded: { status: 429, type: 'budget_exceeded' },
+  /** Of a customer's credit that is paid in advance. */
+  credit_exhausted: { status: 402, type: 'credit_exhausted' },
   model_not_found: { status: 404, type: 'invalid_request_error' },
   model_not_priced: { status: 400, type: 'model_not_priced' },
   model_not_allowed: { status: 403, type: 'model_not_allowed' },
@@ -42,6 +44,8 @@ type Why = {
   /** In place of the table's: an upstream's own. */
   readonly type?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Further members of the error, for programs. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 /** What we refuse, with the reason for the client. Whatever else is thrown is our bug: a 500. */
@@ -52,6 +56,7 @@ export class Refusal extends Error {
   readonly type: string
   readonly param: string | null
   headers: Readonly<Record<string, string>>
+  readonly #more: Readonly<Record<string, unknown>>
 
   constructor(code: RefusalCode, message: string, why: Why = {}) {
     super(message, { cause: why.cause })
@@ -60,6 +65,7 @@ export class Refusal extends Error {
     this.type = why.type ?? REFUSALS[code].type
     this.param = why.param ?? null
     this.headers = why.headers ?? {}
+    this.#more = why.more ?? {}
   }
 
   /** The same refusal, with more headers on its answer. */
@@ -76,6 +82,7 @@ export class Refusal extends Error {
         type: this.type,
         param: this.param,
         code: String(this.status),
+        ...this.#more,
       },
     }
   }

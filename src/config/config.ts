@@ -2,6 +2,7 @@ import type { BudgetMode } from '../ledger/budget.ts'
 import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price, ServicePrices } from '../metering/price.ts'
+import type { CreditRules } from './credit.ts'
 import type { ExporterConfig } from './exporter.ts'
 import type { Observing } from './observing.ts'
 import type { Portal } from './portal.ts'
@@ -205,6 +206,8 @@ export type Config = {
   readonly observing: Observing
   /** The page of one customer. */
   readonly portal: Portal
+  /** Credit that customers pay in advance. */
+  readonly credit: CreditRules
   readonly routing: RoutingRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number

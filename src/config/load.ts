@@ -1,6 +1,7 @@
 import { readBounds } from './bounds.ts'
 import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
+import { readCredit } from './credit.ts'
 import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
 import { readExports } from './exports.ts'
 import { readGeneral } from './general.ts'
@@ -90,6 +91,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     exports: readExports(reader, tollgate),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     portal: readPortal(reader, tollgate),
+    credit: readCredit(reader, tollgate),
     observing: readObserving(reader, flags, { tollgate, litellm }),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),

@@ -157,9 +157,11 @@ export const SECTIONS = {
       'metrics_by_customer',
       'traces_with_customer',
       'portal',
+      'credit',
     ]),
     unused: NONE,
   },
+  credit: { used: new Set(['top_up_url', 'low_at']), unused: NONE },
   portal: { used: new Set(['name', 'accent', 'origins', 'url']), unused: NONE },
   stripe_export: {
     used: new Set([

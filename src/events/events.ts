@@ -1,4 +1,5 @@
 import type { Budget } from '../ledger/budget.ts'
+import type { CreditChange, CreditEvent } from '../ledger/credit.ts'
 import type { EventName } from '../ledger/event-name.ts'
 import { dollarsText, toDollars, ZERO } from '../ledger/money.ts'
 import {
@@ -31,19 +32,55 @@ export function eventsOf(
 ): CustomerEvent[] {
   if (after === null || row.customerId === null || row.outcome === 'upstream_failed') return []
   const told = { row, after, key, customerId: row.customerId, ...about }
-  return [spendTracked(told), ...after.crossed.map((crossing) => crossed(told, crossing))]
+  return [
+    spendTracked(told),
+    ...after.crossed.map((crossing) => crossed(told, crossing)),
+    ...(after.credit?.crossed ?? []).map((name) => credit(told, name, toDollars(row.charge))),
+  ]
+}
+
+/** What there is to tell of credit that was moved by no call. */
+export const creditEventsOf = (
+  { customerId, events, amount, balance, grant, at }: CreditChange,
+  { newId }: { readonly newId: () => string },
+): CustomerEvent[] => {
+  const after = { ...NO_SUMS, credit: { balance, crossed: events } }
+  const told = { row: noCall(customerId, at), after, key: null, customerId, budget: null, newId }
+  return events.map((name) => {
+    if (name !== 'credit_granted') return credit(told, name, 0)
+    const what = `amount=${dollarsText(amount)}, balance=${dollarsText(balance)}`
+    return event(told, {
+      event: name,
+      spend: 0,
+      message: `Credit granted. Customer=${customerId}, ${what}`,
+      projection: null,
+      more: {
+        credit_amount: toDollars(amount),
+        grant_id: grant?.id ?? null,
+        reason: grant?.reason ?? null,
+        expires_at: grant?.expiresAt == null ? null : new Date(grant.expiresAt).toISOString(),
+      },
+    })
+  })
+}
+
+/** In place of a row, where there was no call. */
+const noCall = (customerId: string, now: number): LedgerRow =>
+  correction({ customerId, tab: 0, keyId: null }, { id: '', difference: ZERO, now })
+
+const NO_SUMS: SettledSums = {
+  account: { limit: null, spent: ZERO, held: ZERO },
+  totalSpent: ZERO,
+  periodStart: 0,
+  crossed: [],
+  told: [],
 }
 
 /** What an operator sends to try a receiver: it looks like the others, and charges nobody. */
 export function sampleEvent(name: EventName, about: { newId: () => string; now: number }) {
   const customerId = 'sample-customer'
-  const row = correction(
-    { customerId, tab: 0, keyId: null },
-    { id: about.newId(), difference: ZERO, now: about.now },
-  )
-  const account = { limit: null, spent: ZERO, held: ZERO }
-  const after = { account, totalSpent: ZERO, periodStart: 0, crossed: [], told: [] }
-  const told = { row, after, key: null, customerId, budget: null, newId: about.newId }
+  const row = { ...noCall(customerId, about.now), id: about.newId() }
+  const told = { row, after: NO_SUMS, key: null, customerId, budget: null, newId: about.newId }
   const message = `A sample of ${name}, sent by an operator. Nobody was charged.`
   return event(told, { event: name, spend: 0, message, projection: null })
 }
@@ -77,6 +114,15 @@ const crossed = (told: Told, crossing: Crossing): CustomerEvent =>
     projection: crossing.projection,
   })
 
+/** `spend` is what the call was charged that brought the balance there. */
+function credit(told: Told, name: CreditEvent, spend: number): CustomerEvent {
+  const { customerId, after } = told
+  const balance = dollarsText(after.credit?.balance ?? ZERO)
+  const what = name === 'credit_low' ? 'Credit is low' : 'Credit is exhausted'
+  const message = `${what}. Customer=${customerId}, balance=${balance}`
+  return event(told, { event: name, spend, message, projection: null })
+}
+
 function sentence({ customerId, after, budget }: Told, { event, share }: Crossing): string {
   const { limit, spent } = after.account
   const spend = `Customer=${customerId}, spend=${dollarsText(spent)}`
@@ -102,6 +148,7 @@ function event(
     readonly spend: number
     readonly message: string
     readonly projection: Crossing['projection']
+    readonly more?: Readonly<Record<string, unknown>>
   },
 ): CustomerEvent {
   const id = newId()
@@ -125,12 +172,14 @@ function event(
     event_message: what.message,
     id,
     created_at: new Date(row.settledAt).toISOString(),
-    call_id: row.id,
+    call_id: row.id === '' ? null : row.id,
     model: row.model,
     total_spend: toDollars(after.account.spent),
     usage: Object.fromEntries(
       Object.entries(row.usage).map(([kind, tokens]) => [snakeCase(kind), tokens]),
     ),
+    ...(after.credit === undefined ? {} : { credit_balance: toDollars(after.credit.balance) }),
+    ...what.more,
   }
   return { id, customerId, name: what.event, body: JSON.stringify(body) }
 }

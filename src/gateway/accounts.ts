@@ -3,8 +3,9 @@ import type { BudgetedCustomer, Customer } from '../ledger/customer.ts'
 import type { BudgetedKey, VirtualKey } from '../ledger/key.ts'
 import { type Nanos, plus, ZERO } from '../ledger/money.ts'
 import { type Period, WHOLE_LIFE } from '../ledger/period.ts'
-import type { LedgerRow, Settlement } from '../ledger/settlement.ts'
+import type { LedgerRow, SettledSums, Settlement } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
+import type { Wallet } from '../ledger/wallet.ts'
 import { heldOn, settleOn, withdraw } from './live-account.ts'
 import {
   type LiveCustomer,
@@ -16,6 +17,7 @@ import {
   type Reservation,
 } from './live-owner.ts'
 import { LiveOwners } from './live-owners.ts'
+import { type WalletStore, Wallets } from './wallets.ts'
 
 /** What the accounts need of the store. */
 export type AccountStore = {
@@ -28,6 +30,7 @@ export type AccountStore = {
     find(hash: string): BudgetedKey | null
     spentOnModelSince(id: number, model: string, since: number): Nanos
   }
+  readonly credit: WalletStore & { wallet(tab: number): Wallet | null }
 }
 
 export type AccountParts = {
@@ -37,6 +40,8 @@ export type AccountParts = {
   readonly periodOf: (budget: Budget | null, now: number) => Period
   /** Shares of `max_budget` at which an event is told. */
   readonly thresholds: readonly number[]
+  /** The balance at which `credit_low` is told; null: at none. */
+  readonly creditLowAt: Nanos | null
 }
 
 /** What an operator changed: ids of customers and of budgets, hashes of keys before and after. */
@@ -52,6 +57,7 @@ export type Changed = {
  */
 export class Accounts {
   readonly #parts: AccountParts
+  readonly wallets: Wallets
   readonly #customers: LiveOwners<Customer>
   readonly #keys: LiveOwners<VirtualKey>
   /** Over all calls in flight, for the gauge. */
@@ -59,6 +65,12 @@ export class Accounts {
 
   constructor(parts: AccountParts) {
     this.#parts = parts
+    this.wallets = new Wallets({
+      store: parts.store.credit,
+      lowAt: parts.creditLowAt,
+      find: (id, now) => this.find(id, now),
+      inMemory: (id) => this.#customers.inMemory(id),
+    })
     const { store, budgetOf, periodOf } = parts
     this.#customers = new LiveOwners({
       find: (id) => orNull(store.findCustomer(id), ofCustomer),
@@ -66,6 +78,7 @@ export class Accounts {
       budgetOf,
       periodOf,
       spentOnModelSince: ({ tab }, model, since) => store.spentOnModelSince(tab, model, since),
+      walletOf: ({ tab }) => store.credit.wallet(tab),
     })
     this.#keys = new LiveOwners({
       find: (hash) => orNull(store.keys.find(hash), ofKey),
@@ -95,7 +108,7 @@ export class Accounts {
 
   /**
    * The accounts that a call is on: the customer's, the key's, and of each the model's if that is
-   * limited by itself. `mode` is for budgets that say nothing of it.
+   * limited by itself; and the customer's wallet. `mode` is for budgets that say nothing of it.
    */
   placesOf(
     { customer, key }: Owners,
@@ -107,7 +120,13 @@ export class Accounts {
       const mode = owner.budget?.mode ?? about.mode
       for (const on of accounts) places.push({ owner, on, mode })
     }
-    if (customer !== null) add(customer, this.#customers.accountsFor(customer, model, now))
+    if (customer !== null) {
+      add(customer, this.#customers.accountsFor(customer, model, now))
+      if (customer.wallet !== null) {
+        this.wallets.expire(customer, customer.wallet, now)
+        add(customer, [customer.wallet.on])
+      }
+    }
     if (key !== null) add(key, this.#keys.accountsFor(key, model, now))
     return places
   }
@@ -142,6 +161,8 @@ export class Accounts {
   /** Replaces a call's hold by its charge. `written` is to be called when that is on disk. */
   settle(reservation: Reservation | null, row: LedgerRow, tokens: number): Settlement {
     if (reservation === null) return { row, after: null, key: null }
+    const { wallet = null } = reservation.customer ?? {}
+    const isDrawn = wallet !== null && reservation.holds.some(({ on }) => on === wallet.on)
     const { customer, key, holds, worstCase, model } = reservation
     if (customer !== null) this.#customers.current(customer, row.settledAt)
     if (key !== null) this.#keys.current(key, row.settledAt)
@@ -160,11 +181,18 @@ export class Accounts {
     }
     this.#held.count--
     this.#held.money = (this.#held.money - worstCase) as Nanos
-    return {
-      row,
-      after: customer === null ? null : this.#after(customer, row),
-      key: key === null ? null : settledKey(key),
+    const after = customer === null ? null : this.#after(customer, row)
+    const settlement = { row, after, key: key === null ? null : settledKey(key) }
+    if (customer === null || after === null || wallet === null) return settlement
+    // What was admitted before there was a wallet is not held on it, and not its to pay.
+    if (!isDrawn) return { ...settlement, credit: 'apart' }
+    const drawn = {
+      ...settlement,
+      after: this.wallets.drawn(after, wallet, row),
+      credit: 'drawn' as const,
     }
+    this.wallets.expireAfter(customer, wallet, row.settledAt)
+    return drawn
   }
 
   /** Gives back what is held for a call that is not sent after all, as if it had never come. */
@@ -189,11 +217,16 @@ export class Accounts {
   book(row: LedgerRow): { readonly settlement: Settlement; readonly budget: Budget | null } {
     const live = row.customerId === null ? null : this.find(row.customerId, row.settledAt)
     if (live === null || live.self.tab !== row.tab) {
-      return { settlement: { row, after: null, key: null }, budget: null }
+      return { settlement: { row, after: null, key: null, credit: 'drawn' }, budget: null }
     }
-    settleOn(live.main, { held: ZERO, charge: row.charge })
+    const { main, wallet, budget } = live
+    settleOn(main, { held: ZERO, charge: row.charge })
     live.totalSpent = plus(live.totalSpent, row.charge)
-    return { settlement: { row, after: this.#after(live, row), key: null }, budget: live.budget }
+    const after = this.#after(live, row)
+    if (wallet === null) return { settlement: { row, after, key: null }, budget }
+    settleOn(wallet.on, { held: ZERO, charge: row.charge })
+    const drawn = this.wallets.drawn(after, wallet, row)
+    return { settlement: { row, after: drawn, key: null, credit: 'drawn' }, budget }
   }
 
   written(reservation: Reservation | null) {
@@ -228,7 +261,7 @@ export class Accounts {
     }
   }
 
-  #after(live: LiveCustomer, row: LedgerRow): Settlement['after'] {
+  #after(live: LiveCustomer, row: LedgerRow): SettledSums {
     const { main, budget, told, totalSpent } = live
     const { thresholds } = this.#parts
     const crossed =

@@ -9,6 +9,7 @@ import { type Demanding, demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
 import { requireModel, requireUsable, unknownKey } from './key-access.ts'
 import {
+  isWallet,
   type LiveCustomer,
   type LiveKey,
   type LiveOwner,
@@ -18,7 +19,7 @@ import {
   type Reservation,
 } from './live-owner.ts'
 import type { Prompt } from './prompt.ts'
-import { overBudget, overRate } from './refusals.ts'
+import { creditExhausted, isHeldUp, overBudget, overRate } from './refusals.ts'
 import { type Reserved, reserve, tighten, uncounted } from './reserve.ts'
 
 /** What admission asks and is told. */
@@ -27,6 +28,8 @@ export type Admission = {
   /** False while charges cannot be written: then no call is admitted. */
   readonly isHealthy: () => boolean
   readonly budgetExceededStatus: number
+  /** Where credit is bought, with `{customer_id}` in it; null: nobody has said. */
+  readonly topUpUrl: string | null
   readonly rules: BudgetRules
   readonly tokenizerFor: (model: string) => Promise<Encode>
   readonly now: () => number
@@ -98,6 +101,10 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   }
   if (reserved.kind === 'held') return reserved
   if (reserved.kind === 'by minute') throw overRate(reserved.at, reserved.refusal)
+  if (isWallet(reserved.at)) {
+    if (!isHeldUp(reserved)) gate.accounts.wallets.exhausted(reserved.at.owner)
+    throw creditExhausted(reserved, gate)
+  }
   throw overBudget(reserved, { status: gate.budgetExceededStatus, now: gate.now() })
 }
 
@@ -191,6 +198,10 @@ function refuseModel({ self: customer, budget }: LiveCustomer, model: string) {
   )
 }
 
+/** Whether it has a budget of money, or a wallet. */
+const hasMoneyLimit = ({ budget, wallet }: LiveOwner): boolean =>
+  (budget?.maxBudget ?? null) !== null || wallet !== null
+
 /** Without a price a call could not be counted against a budget: it is never free. */
 function refuseUnpriced(
   owner: LiveOwner,
@@ -205,7 +216,7 @@ function refuseUnpriced(
   if ((isPriced && besides === null) || allowUnpriced) return
   const { budget } = owner
   const own = budget?.modelMaxBudget?.[modelName]
-  if ((budget?.maxBudget ?? null) === null && (own?.maxBudget ?? null) === null) return
+  if (!hasMoneyLimit(owner) && (own?.maxBudget ?? null) === null) return
   if (isPriced) throw unpricedMember(owner, besides!)
   const end = price === null ? '' : '_priority'
   const ofMedia = endpoint.media === undefined ? '' : ` for ${endpoint.path}`
@@ -230,8 +241,8 @@ const unpricedMember = (owner: LiveOwner, member: string): Refusal =>
   )
 
 /** What an upstream adds to a prompt by itself cannot be held for: nobody here knows how much. */
-function refuseUnbounded({ budget }: LiveOwner, { endpoint, json }: Applicant) {
-  if ((budget?.maxBudget ?? null) === null) return
+function refuseUnbounded(owner: LiveOwner, { endpoint, json }: Applicant) {
+  if (!hasMoneyLimit(owner)) return
   const isGiven = (name: string) => (json[name] ?? null) !== null
   const besides = endpoint.billsBesides?.find(isGiven)
   if (besides !== undefined) {

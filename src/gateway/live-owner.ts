@@ -4,6 +4,7 @@ import type { VirtualKey } from '../ledger/key.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Demand } from '../metering/worst-case.ts'
 import type { Hold, LiveAccount } from './live-account.ts'
+import type { LiveWallet } from './live-wallet.ts'
 import type { Prompt } from './prompt.ts'
 
 /**
@@ -19,6 +20,8 @@ export type Live<Self> = {
   /** By model, for those that the budget limits by themselves. */
   readonly models: Map<string, LiveAccount>
   totalSpent: Nanos
+  /** Credit paid in advance; null: it has no wallet. */
+  wallet: LiveWallet | null
   /** What was told in this period of thresholds crossed. */
   told: readonly string[]
   /** Those of the calls in flight. */
@@ -45,6 +48,8 @@ export type Place = {
 export type Reservation = Owners & {
   readonly holds: readonly Hold[]
   readonly model: string
+  /** Milliseconds. */
+  readonly admittedAt: number
   worstCase: Nanos
   /** That `worstCase` covers, over all choices. */
   outputTokens: number
@@ -62,3 +67,7 @@ export const isKey = (owner: LiveOwner): owner is LiveKey => 'hash' in owner.sel
 /** As refusals name it. A key goes by its alias, or by what may be shown of its secret. */
 export const nameOf = (owner: LiveOwner): string =>
   isKey(owner) ? `Key=${owner.self.alias ?? owner.self.name}` : `End User=${owner.self.id}`
+
+/** Whether it is the credit paid in advance that a call is held on there. */
+export const isWallet = ({ owner, on }: Pick<Place, 'owner' | 'on'>): boolean =>
+  owner.wallet?.on === on

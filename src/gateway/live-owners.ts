@@ -1,8 +1,11 @@
 import { type Budget, NO_LIMITS } from '../ledger/budget.ts'
+import type { Credit } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
+import type { Wallet } from '../ledger/wallet.ts'
 import { type LiveAccount, openLive, refresh, roll } from './live-account.ts'
 import type { Live } from './live-owner.ts'
+import { openWallet, refreshWallet } from './live-wallet.ts'
 
 /** What customers and keys have in common on disk. */
 type Row = {
@@ -10,6 +13,7 @@ type Row = {
   readonly spent: Nanos
   readonly totalSpent: Nanos
   readonly told?: readonly string[]
+  readonly credit?: Credit | null
 }
 
 export type Found<Self> = { readonly self: Self; readonly budget: Budget | null }
@@ -24,6 +28,8 @@ export type OwnerParts<Self> = {
   readonly budgetOf: (assigned: Budget | null) => Budget | null
   readonly periodOf: (budget: Budget | null, now: number) => Period
   readonly spentOnModelSince: (self: Self, model: string, since: number) => Nanos
+  /** What is in the wallet of one that has `credit`. */
+  readonly walletOf?: (self: Self) => Wallet | null
 }
 
 /** Owners kept in memory; one more lets go of those that are at rest. */
@@ -53,6 +59,11 @@ export class LiveOwners<Self extends Row> {
     return known === undefined ? this.#keep(name, open(name), now) : this.current(known, now)
   }
 
+  /** One that is in memory, as it was at the last look; nothing is loaded for it. */
+  inMemory(name: string): Live<Self> | undefined {
+    return this.#live.get(name)
+  }
+
   /** What is held for calls in flight. */
   held(name: string): Nanos | undefined {
     return this.#live.get(name)?.main.account.held
@@ -78,6 +89,7 @@ export class LiveOwners<Self extends Row> {
     const { self } = fresh
     const budget = this.#parts.budgetOf(fresh.budget)
     Object.assign(live, { self, budget, totalSpent: self.totalSpent, told: self.told ?? [] })
+    this.#refreshWallet(live)
     refresh(live.main, this.#mainState(self, budget, now))
     for (const [model, account] of live.models) refresh(account, this.#modelState(live, model, now))
   }
@@ -118,13 +130,24 @@ export class LiveOwners<Self extends Row> {
       main: openLive(this.#mainState(self, budget, now)),
       models: new Map(),
       totalSpent: self.totalSpent,
+      wallet: null,
       told: self.told ?? [],
       reservations: new Set(),
       unwritten: 0,
     }
+    this.#refreshWallet(live)
     if (this.#live.size >= LIVE_MAX) this.#letGo()
     this.#live.set(name, live)
     return live
+  }
+
+  #refreshWallet(live: Live<Self>) {
+    const { self, wallet } = live
+    const credit = self.credit ?? null
+    const onDisk = credit === null ? null : (this.#parts.walletOf?.(self) ?? null)
+    if (credit === null || onDisk === null) live.wallet = null
+    else if (wallet === null) live.wallet = openWallet(onDisk, credit)
+    else refreshWallet(wallet, onDisk, credit)
   }
 
   #openModel(live: Live<Self>, model: string, now: number): LiveAccount {

@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts'
-import { dollarsText, type Nanos, ZERO } from '../ledger/money.ts'
+import { dollarsText, minus, type Nanos, toDollars, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
 import { isKey, type LiveOwner, nameOf, type Place } from './live-owner.ts'
 
@@ -23,14 +23,45 @@ export function overBudget(
     end === null
       ? 'the budget does not reset by itself'
       : `the budget resets at ${new Date(end).toISOString()}`
-  const waits = (limit ?? ZERO) - spent >= Math.max(least, 1)
   return new Refusal(
     'budget_exceeded',
     `${exceeded(at.owner, dollarsText(spent), dollarsText(limit ?? ZERO))}. ` +
       `Held for calls in flight: ${dollarsText(held)}; ${resets}.`,
-    { status: about.status, headers: waits ? retrySoon() : retryAtReset(end, about.now) },
+    {
+      status: about.status,
+      headers: isHeldUp({ at, least }) ? retrySoon() : retryAtReset(end, about.now),
+    },
   )
 }
+
+/**
+ * What a program needs to have more credit bought: what there is, what is held of it, and where. As
+ * with budgets, while only what is held stands in the way the clients try again.
+ */
+export function creditExhausted(
+  { at, least }: { readonly at: Place; readonly least: Nanos },
+  about: { readonly topUpUrl: string | null },
+): Refusal {
+  const { spent, held, limit } = at.on.account
+  const balance = minus(limit ?? ZERO, spent)
+  const { topUpUrl } = about
+  const id = isKey(at.owner) ? '' : at.owner.self.id
+  const url = topUpUrl?.replaceAll('{customer_id}', encodeURIComponent(id)) ?? null
+  const where = url === null ? '' : ` Top up at ${url} .`
+  return new Refusal(
+    'credit_exhausted',
+    `${nameOf(at.owner)} has not enough credit for this call. Balance: ${dollarsText(balance)}, ` +
+      `held for calls in flight: ${dollarsText(held)} dollars.${where}`,
+    {
+      headers: isHeldUp({ at, least }) ? retrySoon() : { 'x-should-retry': 'false' },
+      more: { balance: toDollars(balance), held: toDollars(held), top_up_url: url },
+    },
+  )
+}
+
+/** Whether the call would fit if nothing were held. */
+export const isHeldUp = ({ at, least }: { readonly at: Place; readonly least: Nanos }): boolean =>
+  (at.on.account.limit ?? ZERO) - at.on.account.spent >= Math.max(least, 1)
 
 /** LiteLLM has another sentence for keys than for customers. */
 const exceeded = (owner: LiveOwner, spent: string, limit: string): string =>

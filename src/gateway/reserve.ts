@@ -128,13 +128,14 @@ function wholly(room: Room, demand: Demand, rules: SizeRules): Size | null {
 }
 
 function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Reservation {
-  const { customer, key, model, demand, prompt } = request
+  const { customer, key, model, demand, prompt, now: admittedAt } = request
   const isSoft = holds.every(({ mode }) => mode === 'soft')
   return {
     customer,
     key,
     holds,
     model,
+    admittedAt,
     worstCase: isSoft ? ZERO : size.worstCase,
     outputTokens: size.outputTokens,
     demand,

@@ -6,9 +6,15 @@ import type { Caller } from './auth.ts'
 /** A request as far as it decides who may make it. */
 type Asked = { readonly method: string; readonly path: string }
 
-const customerReports = ['info', 'list', 'near_limit', 'periods', 'daily/activity'].flatMap(
-  (name) => [`GET /customer/${name}`, `GET /end_user/${name}`],
-)
+const customerReports = [
+  'info',
+  'list',
+  'near_limit',
+  'periods',
+  'daily/activity',
+  'credit/balance',
+  'credit/history',
+].flatMap((name) => [`GET /customer/${name}`, `GET /end_user/${name}`])
 
 const MODELS = ['GET /models', 'GET /v1/models']
 

@@ -54,6 +54,15 @@ const FIELDS = {
     }),
   ),
   metadata: Type.Optional(Metadata),
+  wallet: Type.Optional(
+    Type.Unsafe<boolean | null>({
+      type: ['boolean', 'null'],
+      description:
+        'Whether its calls are charged to credit that is paid in advance. Its first grant makes ' +
+        'a wallet too; one can be taken away when it is empty. Null: as it is.',
+      examples: [true],
+    }),
+  ),
   spend: Type.Optional(
     NullableDollars({
       description: 'What the spend of the current period shall be. Null: as it is.',
@@ -107,6 +116,20 @@ export const CustomerSchema = Type.Object(
       examples: ['2026-12-01T00:00:00.000Z'],
     }),
     total_spend: Dollars({ description: 'Dollars spent in all.', examples: [12.5] }),
+    credit: Type.Unsafe<{ balance: number; held: number } | null>({
+      anyOf: [
+        Type.Object(
+          {
+            balance: Dollars({ description: 'Dollars in its wallet.', examples: [37.5] }),
+            held: Dollars({ description: 'Of these, held for calls in flight.', examples: [0] }),
+          },
+          { additionalProperties: false },
+        ),
+        { type: 'null' },
+      ],
+      description: 'Credit that it has paid in advance. Null: it has no wallet.',
+      examples: [{ balance: 37.5, held: 0 }],
+    }),
   },
   { additionalProperties: false, description: 'A customer and its tab.' },
 )
@@ -116,6 +139,8 @@ export type CustomerJson = Type.Static<typeof CustomerSchema>
 /** What is known of a customer outside its row. */
 export type Tab = {
   held(id: string): Nanos
+  /** What is held of its credit. */
+  heldCredit(id: string): Nanos
   resetsAt(budget: Budget): number | null
   /** The budget that binds: its own, or the server's default for those without one. */
   budgetOf(assigned: Budget | null): Budget | null
@@ -140,6 +165,13 @@ export function customerJson(of: BudgetedCustomer, tab: Tab): CustomerJson {
     held: toDollars(tab.held(customer.id)),
     budget_reset_at: resetsAt === null ? null : timeText(resetsAt),
     total_spend: toDollars(customer.totalSpent),
+    credit:
+      customer.credit === null
+        ? null
+        : {
+            balance: toDollars(customer.credit.balance),
+            held: toDollars(tab.heldCredit(customer.id)),
+          },
   }
 }
 
@@ -150,6 +182,8 @@ export type CustomerChange = {
   readonly limits: Partial<Limits> | null
   /** What the spend of this period shall be. Null: as it is. */
   readonly spent: Nanos | null
+  /** Whether it shall have a wallet. Null: as it is. */
+  readonly wallet: boolean | null
 }
 
 /** Throws `invalid_request` for a period that is none, and for a budget with limits beside it. */
@@ -163,15 +197,16 @@ export function readCustomerChange(fields: CustomerFields): CustomerChange {
     defaultModel: fields.default_model,
     metadata: fields.metadata === null ? NEW_PROFILE.metadata : fields.metadata,
   })
+  const { wallet = null } = fields
   const spent = typeof fields.spend === 'number' ? fromDollars(fields.spend) : null
   if (fields.budget_id === undefined) {
-    return { profile, limits: Object.keys(limits).length === 0 ? null : limits, spent }
+    return { profile, limits: Object.keys(limits).length === 0 ? null : limits, spent, wallet }
   }
   // Off the tier and on to limits of its own: whole ones, so that nothing of the tier's is kept.
   if (fields.budget_id === null && limitsAnything(limits)) {
-    return { profile, limits: { ...NO_LIMITS, ...limits }, spent }
+    return { profile, limits: { ...NO_LIMITS, ...limits }, spent, wallet }
   }
-  return { profile: { ...profile, budgetId: fields.budget_id }, limits: null, spent }
+  return { profile: { ...profile, budgetId: fields.budget_id }, limits: null, spent, wallet }
 }
 
 const bothBudgets = (fields: CustomerFields) => {

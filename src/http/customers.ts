@@ -6,6 +6,7 @@ import type { BudgetedCustomer, Profile } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import { pathOf } from './address.ts'
 import { limitsAnything } from './budget-json.ts'
+import { creditLeft, refuseHeldWallet } from './customer-credit.ts'
 import {
   type CustomerChange,
   CustomerChangeFields,
@@ -37,6 +38,8 @@ export type NewCustomer = {
   readonly limits: Partial<Limits> | null
   /** A first value of the spend. Null: zero. */
   readonly spent: Nanos | null
+  /** Whether it has a wallet. Null: not. */
+  readonly wallet: boolean | null
 }
 
 /** What these routes need of the store. */
@@ -104,6 +107,12 @@ const answerDeleted = {
         description: 'Which.',
         examples: ["Successfully deleted customers with ids: ['alice', 'bob']"],
       }),
+      credit_left: Type.Optional(
+        Type.Record(Type.String(), Type.Number(), {
+          description: 'Dollars in the wallets of those who had some left, by their ids.',
+          examples: [{ alice: 2.5 }],
+        }),
+      ),
     },
     { additionalProperties: false },
   ),
@@ -146,13 +155,13 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
     .post(
       '/new',
       async ({ body }) => {
-        const { profile, limits, spent } = readCustomerChange(body)
+        const { profile, limits, ...sums } = readCustomerChange(body)
         requireServed([profile.defaultModel], parts.models())
         requireServedIn(limits ?? {}, parts.models())
         // Limits of null alone are LiteLLM's way of saying "none": no budget is made of them.
         const own = limits !== null && limitsAnything(limits) ? limits : null
         return json(
-          await customers.createCustomer({ id: body.user_id, profile, limits: own, spent }),
+          await customers.createCustomer({ id: body.user_id, profile, limits: own, ...sums }),
         )
       },
       {
@@ -194,6 +203,7 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
         const change = readCustomerChange(body)
         requireServed([change.profile.defaultModel], parts.models())
         requireServedIn(change.limits ?? {}, parts.models())
+        if (change.wallet === false) refuseHeldWallet(body.user_id, parts)
         return json(await customers.updateCustomer(body.user_id, change))
       },
       {
@@ -214,11 +224,13 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
       '/delete',
       async ({ body }) => {
         const ids = [...new Set(body.user_ids)]
+        const left = creditLeft(ids, customers)
         await customers.deleteCustomers(ids)
         const list = ids.map(quoted).join(', ')
         return {
           deleted_customers: ids.length,
           message: `Successfully deleted customers with ids: [${list}]`,
+          ...(Object.keys(left).length === 0 ? {} : { credit_left: left }),
         }
       },
       {
@@ -229,7 +241,8 @@ export function customerRoutes(parts: CustomerParts, prefix: '/customer' | '/end
           summary: 'Delete customers',
           description:
             'All of them or, if one is unknown, none. The ledger keeps what they were charged; ' +
-            'the same id created again starts a fresh tab.',
+            'the same id created again starts a fresh tab. So does credit that was not used: it ' +
+            'stays with the closed tab, and `credit_left` says how much; pay it out before.',
           answer: answerDeleted,
           refusals: [manyNotFound],
         }),

@@ -19,7 +19,7 @@ export const CONTENT_TYPE_OF: Readonly<Record<ExportFormat, string>> = {
   jsonl: 'application/x-ndjson',
 }
 
-type Cell = string | number | null | { readonly dollars: Nanos } | { readonly json: unknown }
+export type Cell = string | number | null | { readonly dollars: Nanos } | { readonly json: unknown }
 
 const COLUMNS: readonly (readonly [name: string, cell: (record: LedgerRecord) => Cell])[] = [
   ['request_id', ({ id }) => id],
@@ -50,12 +50,12 @@ export const lineOf = (format: ExportFormat, record: LedgerRecord): string =>
     : `{${COLUMNS.map(([name, cell]) => `"${name}":${jsonText(cell(record))}`).join(',')}}\n`
 
 /** RFC 4180: a line ends in CR LF, and what could be taken for syntax stands in quotes. */
-const csvLine = (cells: readonly string[]): string => `${cells.map(quoted).join(',')}\r\n`
+export const csvLine = (cells: readonly string[]): string => `${cells.map(quoted).join(',')}\r\n`
 
 const quoted = (cell: string): string =>
   /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 
-function csvText(cell: Cell): string {
+export function csvText(cell: Cell): string {
   if (cell === null) return ''
   if (typeof cell === 'number') return String(cell)
   if (typeof cell === 'string') return harmless(cell)

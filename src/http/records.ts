@@ -231,7 +231,8 @@ async function pageOf(
   return { records, next: null }
 }
 
-function nextHeaders(
+/** Where the next page is; none where there is none. */
+export function nextHeaders(
   path: string,
   query: Readonly<Record<string, unknown>>,
   next: string | null,

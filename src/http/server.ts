@@ -11,6 +11,8 @@ import { budgetResetRoutes } from './budget-reset.ts'
 import { type BudgetParts, budgetRoutes } from './budgets.ts'
 import type { Straight } from './calls.ts'
 import { consoleRoutes, isConsolePath } from './console.ts'
+import { type CreditParts, creditRoutes } from './credit.ts'
+import { type CreditHistoryParts, creditHistoryRoutes } from './credit-history.ts'
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
@@ -39,6 +41,8 @@ import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<BudgetParts, 'models'> &
   Omit<KeyParts, 'models'> &
+  CreditParts &
+  CreditHistoryParts &
   PeriodParts &
   Omit<RecordParts, 'providerOf'> &
   Omit<ActivityParts, 'providerOf'> &
@@ -126,6 +130,10 @@ export function server(parts: ServerParts): AnyElysia {
     .onBeforeHandle(({ set }) => void Object.assign(set.headers, NOT_SNIFFED))
     .use(customerRoutes(withModels, '/customer'))
     .use(customerRoutes(withModels, '/end_user'))
+    .use(creditRoutes(parts, '/customer'))
+    .use(creditRoutes(parts, '/end_user'))
+    .use(creditHistoryRoutes(parts, '/customer'))
+    .use(creditHistoryRoutes(parts, '/end_user'))
     .use(nearLimitRoutes(parts, '/customer'))
     .use(nearLimitRoutes(parts, '/end_user'))
     .use(periodRoutes(parts, '/customer'))

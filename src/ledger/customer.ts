@@ -38,8 +38,17 @@ export type Customer = Profile & {
   readonly periodStart: number
   /** Names of the thresholds that were told in this period (`ledger/thresholds.ts`). */
   readonly told: readonly string[]
+  /** What is in its wallet, with what is held; null: it has none. */
+  readonly credit: Credit | null
   readonly createdAt: number
   readonly updatedAt: number
+}
+
+/** The sum of a wallet (`ledger/wallet.ts`). */
+export type Credit = {
+  readonly balance: Nanos
+  /** Whether `credit_exhausted` has been told since credit was last there. */
+  readonly isExhaustedTold: boolean
 }
 
 /** A customer and the budget that binds it, if any. */

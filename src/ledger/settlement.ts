@@ -1,4 +1,5 @@
 import type { Account } from './account.ts'
+import type { CreditEvent } from './credit.ts'
 import type { VirtualKey } from './key.ts'
 import { type Nanos, ZERO } from './money.ts'
 import type { Crossing } from './thresholds.ts'
@@ -60,6 +61,11 @@ export type Settlement = {
   readonly after: SettledSums | null
   /** The virtual key that it came with; null: the master key. */
   readonly key: SettledKey | null
+  /**
+   * `drawn`: the charge is the wallet's of its tab, if that has one. `apart`: it is on a tab with a
+   * wallet that has nothing to do with it. Not given: there is no wallet.
+   */
+  readonly credit?: 'drawn' | 'apart'
 }
 
 /** A key once a call is on it. */
@@ -77,6 +83,14 @@ export type SettledSums = {
   /** What is now worth telling, and under which names it is remembered as told. */
   readonly crossed: readonly Crossing[]
   readonly told: readonly string[]
+  /** The wallet with the charge out of it. Not given: it is not drawn from one. */
+  readonly credit?: SettledCredit
+}
+
+/** A wallet once a charge is out of it, and what is now worth telling. */
+export type SettledCredit = {
+  readonly balance: Nanos
+  readonly crossed: readonly CreditEvent[]
 }
 
 /**

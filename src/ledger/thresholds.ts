@@ -5,7 +5,7 @@ import type { Period } from './period.ts'
 
 /** Something worth telling about a customer's spend, once a period. */
 export type Crossing = {
-  readonly event: Exclude<EventName, 'spend_tracked'>
+  readonly event: Exclude<EventName, 'spend_tracked' | `credit_${string}`>
   /** Remembered for the period, so that it is told once. */
   readonly name: string
   /** Of `max_budget`, for `threshold_crossed`; else null. */

@@ -1,11 +1,13 @@
+import { Refusal } from '../errors.ts'
 import type { Limits } from '../ledger/budget.ts'
 import {
   type BudgetedCustomer,
+  type Credit,
   type Customer,
   NEW_PROFILE,
   type Profile,
 } from '../ledger/customer.ts'
-import { minus, type Nanos, plus, ZERO } from '../ledger/money.ts'
+import { dollarsText, minus, type Nanos, plus, ZERO } from '../ledger/money.ts'
 import { correction } from '../ledger/settlement.ts'
 import { budgetChanges } from './budget-changes.ts'
 import type { BudgetTable } from './budgets.ts'
@@ -23,6 +25,8 @@ export type CustomerChange = {
   readonly limits: Partial<Limits> | null
   /** What the spend of this period shall be; null: as it is. */
   readonly spent: Nanos | null
+  /** Whether it shall have a wallet. Null or not given: as it is. */
+  readonly wallet?: boolean | null
 }
 
 export type NewCustomer = CustomerChange & { readonly id: string }
@@ -52,9 +56,22 @@ export function customerChanges(parts: {
   const make = (id: string, profile: Partial<Profile>): Customer => {
     const now = parts.now()
     const periodStart = periodOf(null, now).start
-    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [] }
+    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [], credit: null }
     const tab = customers.nextTab()
     return { ...NEW_PROFILE, ...profile, tab, id, ...sums, createdAt: now, updatedAt: now }
+  }
+
+  /** Makes or takes away a wallet. Throws `in_use` for one that is not empty. */
+  const creditAfter = ({ tab, id, credit }: Customer, wallet: boolean | null): Credit | null => {
+    if (wallet === null || wallet === (credit !== null)) return credit
+    if (credit === null) {
+      ledger.credits.open(tab)
+      ledger.opened.add(tab)
+      return { balance: ZERO, isExhaustedTold: false }
+    }
+    if (credit.balance !== 0) throw walletNotEmpty(id, credit.balance)
+    ledger.credits.close(tab)
+    return null
   }
 
   const apply = (known: BudgetedCustomer, change: CustomerChange): BudgetedCustomer => {
@@ -68,10 +85,11 @@ export function customerChanges(parts: {
       updatedAt: now,
     }
     customers.replaceProfile(customer)
+    const credit = creditAfter(customer, change.wallet ?? null)
     const { start } = periodOf(budget, now)
     const told = start === customer.periodStart ? customer.told : []
     const spent = ledger.tabs.spentSince(customer.tab, start)
-    const current = { ...customer, spent, periodStart: start, told }
+    const current = { ...customer, spent, periodStart: start, told, credit }
     // Lists and limits look for the sum that is written: on another budget it is of another period.
     customers.replaceSums(current)
     return { customer: correct(current, { spent: change.spent, now }), budget }
@@ -112,6 +130,14 @@ export function customerChanges(parts: {
   }
 }
 
+export const walletNotEmpty = (id: string, balance: Nanos) =>
+  new Refusal(
+    'in_use',
+    `The wallet of End User=${id} is not empty: its balance is ${dollarsText(balance)} dollars. ` +
+      'Bring it to 0 with /customer/credit/refund or /customer/credit/adjust first.',
+    { param: 'wallet' },
+  )
+
 /** Brings the spend to what the operator says it is, by a row like any other. */
 function corrector({
   ledger,
@@ -130,7 +156,7 @@ function corrector({
     const { tab, id: customerId, periodStart } = customer
     const on = { tab, customerId, keyId: null }
     const row = correction(on, { id: newId(), difference, now })
-    ledger.book({ row, after: { periodStart, told: [] }, key: null })
+    ledger.book({ row, after: { periodStart, told: [] }, key: null, credit: 'apart' })
     return { ...customer, spent, totalSpent: plus(customer.totalSpent, difference) }
   }
 }

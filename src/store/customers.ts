@@ -50,8 +50,9 @@ export function customerTable(
 ): CustomerTable {
   const find = database.prepare('SELECT * FROM customers WHERE id = ?1 AND deleted_at IS NULL')
   const insert = database.prepare(
-    `INSERT INTO customers VALUES
-      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '[]', ?12, ?13, NULL)`,
+    `INSERT INTO customers (tab, id, alias, blocked, allowed_model_region, default_model, budget_id,
+        metadata, spent, total_spent, period_start, told, created_at, updated_at)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '[]', ?12, ?13)`,
   )
   const replaceProfile = database.prepare(`
     UPDATE customers SET alias = ?2, blocked = ?3, allowed_model_region = ?4, default_model = ?5,
@@ -143,6 +144,10 @@ function fromRow(row: SqlRow): Customer {
     totalSpent: row['total_spent'] as Nanos,
     periodStart: row['period_start'] as number,
     told: JSON.parse(row['told'] as string) as string[],
+    credit:
+      row['balance'] === null
+        ? null
+        : { balance: row['balance'] as Nanos, isExhaustedTold: row['exhausted_told'] === 1 },
     createdAt: row['created_at'] as number,
     updatedAt: row['updated_at'] as number,
   }

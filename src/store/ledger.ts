@@ -2,6 +2,7 @@ import type { Nanos } from '../ledger/money.ts'
 import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
+import { type CreditTable, creditTable } from './credit-table.ts'
 import { chargedBetween } from './pruned.ts'
 import { Unsummed } from './unsummed.ts'
 
@@ -20,6 +21,10 @@ export type LedgerTable = {
   readonly keys: LedgerSums
   /** The number of a set of prices, which is added if it is new. */
   priceId(snapshot: string): number
+  /** The wallets that charges are drawn from. */
+  readonly credits: CreditTable
+  /** Tabs whose wallet is made in a transaction that memory does not know of yet. */
+  readonly opened: Set<number>
   /** Saves the search for a set of prices whose number is on disk. */
   rememberPrice(snapshot: string, id: number): void
 }
@@ -29,6 +34,8 @@ export type Booked = {
   readonly row: LedgerRow
   readonly after: Pick<NonNullable<Settlement['after']>, 'periodStart' | 'told'> | null
   readonly key: Pick<NonNullable<Settlement['key']>, 'periodStart'> | null
+  /** As in `Settlement`; a correction that is `drawn` moves the wallet either way. */
+  readonly credit?: Settlement['credit']
 }
 
 /** What was charged on a tab or with a key, from its rows: the truth behind a cached `spent`. */
@@ -94,8 +101,16 @@ export function ledgerTable(database: Database): LedgerTable {
   }
   const priceId = (snapshot: string): number => remembered.get(snapshot) ?? addPrice(snapshot)
 
+  const credits = creditTable(database)
+  const opened = new Set<number>()
+  const move = (row: LedgerRow, tab: number, credit: Booked['credit']) => {
+    const { id, charge, settledAt: at } = row
+    if (credit === 'drawn') credits.draw(tab, charge, { id, callId: id, at })
+    else if (credit === 'apart' || opened.has(tab)) credits.leave(tab, charge)
+  }
+
   return {
-    book({ row, after, key }) {
+    book({ row, after, key, credit }) {
       insert.run(
         row.id,
         row.tab,
@@ -113,6 +128,7 @@ export function ledgerTable(database: Database): LedgerTable {
         ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
       unsummed.add(row)
+      if (row.tab !== null && (credit !== undefined || opened.size > 0)) move(row, row.tab, credit)
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.
       if (row.keyId !== null && (key !== null || row.charge !== 0))
@@ -125,6 +141,8 @@ export function ledgerTable(database: Database): LedgerTable {
     tabs: ledgerSums(database, 'tab'),
     keys: ledgerSums(database, 'key_id'),
     priceId,
+    credits,
+    opened,
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
   }
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../runtime/sqlite.ts'
+import { CREATE_CREDIT } from './credit-table.ts'
 import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { createDaily } from './daily.ts'
 import { CREATE_EXPORTS } from './export-table.ts'
@@ -265,5 +266,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'ways to customers, and their number', sql: CREATE_WAYS_TO_CUSTOMERS },
   { name: 'the day before which the ledger is pruned', sql: CREATE_PRUNED },
   { name: 'rows that are not in the sums of days and hours yet', sql: CREATE_UNSUMMED },
+  { name: 'credit paid in advance', sql: CREATE_CREDIT },
   { name: 'rows on their way to billing systems', sql: CREATE_EXPORTS },
 ]

@@ -1,4 +1,7 @@
+import type { CreditChange } from '../ledger/credit.ts'
+import type { Nanos } from '../ledger/money.ts'
 import type { PeriodOf } from './customers.ts'
+import type { NewDelivery } from './delivery-table.ts'
 import type { KeyMove } from './key-changes.ts'
 import type { Durability } from './open.ts'
 
@@ -19,6 +22,17 @@ export type StoreOptions = {
     readonly budgets?: readonly string[]
     readonly keys?: readonly KeyMove[]
   }) => void
+  /** What there is to tell of credit. Not given: nobody is told. */
+  readonly credit?: CreditTelling
   /** Told how long each transaction took, milliseconds. */
   readonly committed?: (ms: number) => void
+}
+
+export type CreditTelling = {
+  /** The balance at which `credit_low` is told; null: at none. */
+  readonly lowAt: Nanos | null
+  /** The events of a change, which are written down in its transaction. */
+  readonly eventsOf: (change: CreditChange) => readonly NewDelivery[]
+  /** Told when events were written down. */
+  readonly wake: () => void
 }

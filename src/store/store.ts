@@ -1,5 +1,5 @@
 import type { Refusal } from '../errors.ts'
-import type { Budget, Limits } from '../ledger/budget.ts'
+import type { Budget } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import { NOTHING_REMEMBERED, type OpenCall, type Remembered } from '../ledger/open-call.ts'
@@ -7,7 +7,9 @@ import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
-import { type BudgetTable, budgetNotFound, budgetTable, newBudget } from './budgets.ts'
+import { type BudgetWrites, budgetWrites } from './budget-writes.ts'
+import { type BudgetTable, budgetTable } from './budgets.ts'
+import { type CreditStore, creditStore } from './credit.ts'
 import {
   type CustomerChange,
   type CustomerChanges,
@@ -69,6 +71,11 @@ export class Store {
   readonly #deliveryTable: DeliveryTable
   /** Virtual keys: who may call, and what was spent with it. */
   readonly keys: KeyStore
+  /** Wallets. */
+  readonly credit: CreditStore
+  readonly createBudget: BudgetWrites['create']
+  readonly updateBudget: BudgetWrites['update']
+  readonly deleteBudget: BudgetWrites['delete']
 
   private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
     this.#database = database
@@ -91,7 +98,19 @@ export class Store {
       newId,
       changed: (keys) => changed({ keys }),
     })
+    const writes = budgetWrites({ budgets: this.#budgets, flush: this.#flush, now, changed })
+    this.createBudget = writes.create
+    this.updateBudget = writes.update
+    this.deleteBudget = writes.delete
     this.#deliveryTable = deliveryTable(database)
+    this.credit = creditStore(database, {
+      table: this.#ledger.credits,
+      opened: this.#ledger.opened,
+      flush: this.#flush,
+      find: (id) => this.findCustomer(id),
+      tell: this.#deliveryTable.add,
+      options,
+    })
     this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
     this.exports = exports(database, { flush: this.#flush, unsummed: pending, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
@@ -253,47 +272,11 @@ export class Store {
     return this.#budgets.listShared()
   }
 
-  /** Throws `conflict` when the id is taken. */
-  createBudget(given: { id: string; limits: Partial<Limits>; createdBy: string }): Promise<Budget> {
-    const by = { shared: true, who: given.createdBy, now: this.#options.now() }
-    const budget = newBudget(given.id, given.limits, by)
-    return this.#flush.attempt(() => {
-      this.#budgets.insert(budget)
-      return budget
-    })
-  }
-
-  /** Changes what is given, for every customer on it at once. Throws `not_found`. */
-  updateBudget(id: string, limits: Partial<Limits>, updatedBy: string): Promise<Budget> {
-    return this.#changeBudget(id, (known) => {
-      const budget = { ...known, ...limits, updatedAt: this.#options.now(), updatedBy }
-      this.#budgets.replace(budget)
-      return budget
-    })
-  }
-
-  /** Throws `not_found`, and `in_use` while customers are on it unless `force`. */
-  deleteBudget(id: string, force: boolean): Promise<Budget> {
-    return this.#changeBudget(id, (known) => {
-      this.#budgets.remove(known, force)
-      return known
-    })
-  }
-
-  /** Makes a change of a budget, and tells of it when it is committed. */
-  #changeBudget(id: string, write: (known: Budget) => Budget): Promise<Budget> {
-    return this.#flush.attempt(
-      () => {
-        const known = this.#budgets.find(id)
-        if (known === null) throw budgetNotFound(id)
-        return write(known)
-      },
-      () => this.#options.changed({ budgets: [id] }),
-    )
-  }
-
   /** Makes a change of customers, and tells of it when it is committed. */
   #change<Result>(ids: readonly string[], write: () => Result): Promise<Result> {
-    return this.#flush.attempt(write, () => this.#options.changed({ customers: ids }))
+    return this.#flush.attempt(write, () => {
+      this.#ledger.opened.clear()
+      this.#options.changed({ customers: ids })
+    })
   }
 }

@@ -5,6 +5,7 @@ import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
+import { wrongCredit } from './credit-proof.ts'
 import { wrongCounts } from './customer-counts.ts'
 import { wrongDays } from './daily.ts'
 import { wrongPruned } from './prune.ts'
@@ -37,7 +38,8 @@ const DAMAGE_MAX = 20
 /**
  * Proves that the books balance: that the file is whole, that the spend of every customer and of
  * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists,
- * that every row's cost is its usage at its prices, and that the sums of days and hours are those
+ * that every row's cost is its usage at its prices, that wallets are what came in and went out of
+ * them, to the last charge, and that the sums of days and hours are those
  * of their rows. Throws `UnusableDatabase` for a file that is damaged, or is none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
@@ -73,6 +75,7 @@ function look(database: Database, path: string): Verdict {
     ...wrongSumsOfCharts(database),
     ...wrongCounts(database),
     ...wrongPruned(database),
+    ...wrongCredit(database),
   ]
   const totals = database
     .prepare(

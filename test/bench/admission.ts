@@ -54,9 +54,16 @@ async function storeWith(customers: number) {
 
 function gateOf({ store, clock }: Awaited<ReturnType<typeof storeWith>>): Admission {
   return {
-    accounts: new Accounts({ store, budgetOf: (budget) => budget, periodOf, thresholds: [0.85] }),
+    accounts: new Accounts({
+      store,
+      budgetOf: (budget) => budget,
+      periodOf,
+      thresholds: [0.85],
+      creditLowAt: null,
+    }),
     isHealthy: () => true,
     budgetExceededStatus: 429,
+    topUpUrl: null,
     rules,
     tokenizerFor: () => Promise.reject(new Error('no prompt is counted far from a limit')),
     now: () => clock.now,

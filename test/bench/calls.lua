@@ -2,8 +2,12 @@
 -- wrk.ts, what the customers' ids begin with, how many they are, and further headers as
 -- name=value. The last line it prints is JSON, for wrk.ts.
 
+-- More customers than these are drawn, each request anew: their bodies would not fit in memory.
+local KEPT = 10000
+
 local requests = {}
 local at = 0
+local drawn = nil
 
 -- A prompt of 100 KB, of different words, as a document is.
 local function document()
@@ -26,7 +30,7 @@ function init(arguments)
   end
   local model = mode == "burst" and "gpt-4o-mini-burst" or "gpt-4o-mini"
   local content = mode == "prompt" and document() or "Tell me about toll gates, in about fifty words."
-  for number = 1, customers do
+  local function call(number)
     -- Of the mix, every fourth call is streamed.
     local streams = mode == "streamed" or mode == "burst" or (mode == "mixed" and number % 4 == 0)
     local body = string.format(
@@ -34,11 +38,17 @@ function init(arguments)
         '{"role":"system","content":"You are a helpful assistant."},' ..
         '{"role":"user","content":"%s"}]}',
       model, streams and '"stream":true,' or "", prefix, number, content)
-    requests[number] = wrk.format("POST", "/v1/chat/completions", headers, body)
+    return wrk.format("POST", "/v1/chat/completions", headers, body)
+  end
+  if customers > KEPT then
+    drawn = function() return call(math.random(customers)) end
+  else
+    for number = 1, customers do requests[number] = call(number) end
   end
 end
 
 function request()
+  if drawn then return drawn() end
   at = at % #requests + 1
   return requests[at]
 end

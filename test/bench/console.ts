@@ -38,10 +38,10 @@ const ROUTES = [
   `/spend/series?${month}`,
   `/spend/series?${month}&by=model`,
   `/spend/series?${month}&by=customer`,
-  `/spend/series?${month}&by=model&end_user=customer-2`,
+  `/spend/series?${month}&by=model&end_user=customer-0002`,
   `/spend/series?${month}&step=hour&by=model`,
   `/spend/series?${twoDays}&by=customer`,
-  `/spend/series?${twoDays}&end_user=customer-77`,
+  `/spend/series?${twoDays}&end_user=customer-0077`,
   ...['user_id', 'alias', 'spend', 'total_spend', 'created_at', 'updated_at'].flatMap((sort) => [
     `/customer/list?sort=${sort}&order=desc`,
     `/customer/list?sort=${sort}&budget_id=pro`,

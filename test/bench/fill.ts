@@ -20,8 +20,12 @@ const USAGES = 251
 /** Before the sums of days, and after the ledger had all of its columns but those of other kinds. */
 const SCHEMA_BEFORE_SUMS = 6
 
+/** As the benches of calls name them. */
+export const PREFIX = 'customer'
+const idOf = (tab: number) => `${PREFIX}-${String(tab).padStart(4, '0')}`
+
 /** One in so many customers is on each of the tiers; the rest are without a budget. */
-const TIERS = [
+export const TIERS = [
   { id: 'free', dollars: 5, duration: '1mo', oneIn: 2 },
   { id: 'pro', dollars: 50, duration: '1mo', oneIn: 3 },
   { id: 'scale', dollars: 5_000, duration: null, oneIn: 50 },
@@ -105,7 +109,7 @@ function fillLedger(
     insert.run(
       String(n).padStart(26, '0'),
       tab,
-      tab === null ? null : `customer-${tab}`,
+      tab === null ? null : idOf(tab),
       `model-${model}`,
       n % 200 === 0 ? 'upstream_failed' : 'ok',
       usage.input,
@@ -145,7 +149,7 @@ function fillCustomers(
     const tier = tierOf(tab)
     insert.run(
       tab,
-      `customer-${tab}`,
+      idOf(tab),
       tab % 4 === 0 ? null : `Company ${Math.floor(random() * 1e6)} of ${tab % 97}`,
       tab % 1_000 === 0 ? 1 : 0,
       tier?.id ?? null,

@@ -33,7 +33,8 @@ const deploymentOf = (model: string, upstream: string) => `
       input_cost_per_token: ${INPUT_NANOS / NANOS_PER_DOLLAR}
       output_cost_per_token: ${OUTPUT_NANOS / NANOS_PER_DOLLAR}`
 
-const configFor = (upstream: string) =>
+/** The config of a server in front of `upstream`. */
+export const configFor = (upstream: string) =>
   `model_list:${[MODEL, `${MODEL}-burst`].map((model) => deploymentOf(model, upstream)).join('')}\n`
 
 /** A program of this folder. */

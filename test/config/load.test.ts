@@ -33,6 +33,7 @@ test('without a config the built-in demo model is served, on this machine only',
       requireCustomer: false,
       knownCustomersOnly: false,
     },
+    credit: { topUpUrl: null, lowAt: null },
     portal: { name: 'Tollgate', accent: '#0b6e5b', origins: [], url: null },
     observing: {
       metricsByCustomer: false,

@@ -56,6 +56,7 @@ describe('/customer/new', () => {
       held: 0.25,
       budget_reset_at: '2026-12-01T00:00:00.000Z',
       total_spend: 0.00004,
+      credit: null,
     })
   })
 

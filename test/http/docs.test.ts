@@ -109,7 +109,7 @@ describe('the OpenAPI document', () => {
 test('what the document gives as an example of a body is taken, and answered as it promises', async () => {
   const gateway = gatewayWith()
   const { operations, schemas } = await documentOf(gateway)
-  const open = operations.filter(({ path }) => path.startsWith('/customer'))
+  const open = operations.filter(({ path }) => /^\/customer\/(?!credit)/.test(path))
   const budget = operations.filter(({ path }) => path.startsWith('/budget'))
   const inOrder = [...budget, ...open].filter(({ path }) => !path.endsWith('/delete'))
   const deletes = [...open, ...budget].filter(({ path }) => path.endsWith('/delete'))
@@ -133,6 +133,30 @@ test('what the document gives as an example of a body is taken, and answered as 
     expect([name, Check(promised, json)]).toEqual([name, true])
   }
 })
+
+test('what the document gives as an example of credit is taken, and answered as it promises', async () => {
+  const { store } = await openStore({ now: NOW })
+  const { order, ...reads } = store.credit
+  const credit = { ...reads, order: (given: Parameters<typeof order>[0]) => order(given, true) }
+  const gateway = gatewayWith({ customers: store, credit })
+  const { operations, schemas } = await documentOf(gateway)
+  await gateway.post('/customer/new', { user_id: 'alice' })
+  const ofCredit = operations.filter(({ path }) => path.startsWith('/customer/credit'))
+  expect(ofCredit).toHaveLength(5)
+  for (const { name, path, method, operation } of ofCredit.sort(grantsFirst)) {
+    const { schema } = operation.requestBody?.content['application/json'] ?? {}
+    const { status, json } =
+      method === 'post'
+        ? await gateway.post(path, (schema as { examples: unknown[] }).examples[0])
+        : await gateway.get(`${path}?end_user_id=alice`)
+    expect([name, status, json]).toEqual([name, 200, json])
+    const answer = operation.responses['200']!.content!['application/json']!.schema
+    expect([name, Check(whole(answer, schemas), json)]).toEqual([name, true])
+  }
+})
+
+const grantsFirst = (a: { path: string }, b: { path: string }) =>
+  Number(b.path.endsWith('grant')) - Number(a.path.endsWith('grant'))
 
 test('every body that the document gives as an example for keys is taken', async () => {
   const { store } = await openStore({ now: NOW })

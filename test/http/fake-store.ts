@@ -35,7 +35,7 @@ export function fakeStore(): FakeStore {
     budget: customer.budgetId === null ? null : (budgets.get(customer.budgetId) ?? null),
   })
   const make = (id: string): Customer => {
-    const times = { periodStart: 0, told: [], createdAt: NOW, updatedAt: NOW }
+    const times = { periodStart: 0, told: [], credit: null, createdAt: NOW, updatedAt: NOW }
     return { ...NEW_PROFILE, tab: ++tabs, id, spent: ZERO, totalSpent: ZERO, ...times }
   }
   const makeBudget = (id: string, limits: Partial<Limits>, shared: boolean, who: string) => {

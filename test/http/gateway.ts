@@ -73,6 +73,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     priceOf: () => null,
     healthOf: () => UNSEEN,
     held: (): Nanos => ZERO,
+    heldCredit: (): Nanos => ZERO,
+    credit: NO_CREDIT,
     budgetOf: (assigned) => assigned,
     periodsOf: (id) => (id === 'alice' ? [{ start: 0, end: NOW, spent: fromDollars(1) }] : null),
     metrics: () => 'tollgate_calls_in_flight 0\n',
@@ -128,6 +130,14 @@ const NO_KEYS: ServerParts['keys'] = {
   create: () => Promise.reject(new Error('this store has no keys')),
   update: () => Promise.reject(new Error('this store has no keys')),
   remove: () => Promise.reject(new Error('this store has no keys')),
+}
+
+/** A store without a wallet; tests of credit have a real one. */
+const NO_CREDIT: ServerParts['credit'] = {
+  order: () => Promise.reject(new Error('this store has no wallets')),
+  openGrants: () => [],
+  entries: () => [],
+  hasEntry: () => false,
 }
 
 /** Nobody is signed in to the console; tests of that have a real store. */

@@ -68,6 +68,12 @@ export const rules: BudgetRules = {
   knownCustomersOnly: false,
 }
 
+const NO_WALLETS = {
+  wallet: () => null,
+  expire: () => Promise.resolve(),
+  tellExhausted: () => Promise.resolve(),
+}
+
 type Row = { tab: number | null; keyId: number | null; charge: Nanos; at: number }
 
 /** Customers, keys and tiers in memory, as much of a store as the accounts need. */
@@ -115,7 +121,7 @@ export class World {
       const budget = this.budgets.get(budgetId)!
       const sums = sumsOf(budget, (row) => row.tab === tab)
       return {
-        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [] },
+        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [], credit: null },
         budget,
       }
     }
@@ -133,6 +139,7 @@ export class World {
         findOrOpenCustomer: findCustomer,
         spentOnModelSince: (tab, _, since) =>
           this.#sum((row) => row.tab === tab && row.at >= since),
+        credit: NO_WALLETS,
         keys: {
           find: findKey,
           spentOnModelSince: (id, _, since) =>
@@ -142,11 +149,13 @@ export class World {
       budgetOf: (assigned) => assigned,
       periodOf,
       thresholds: [],
+      creditLowAt: null,
     })
     this.gate = {
       accounts: this.accounts,
       isHealthy: () => true,
       budgetExceededStatus: 429,
+      topUpUrl: null,
       rules,
       tokenizerFor: async () => encode,
       now: () => this.now,
