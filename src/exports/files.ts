@@ -2,7 +2,7 @@ import { dayOf, dayText } from '../ledger/day.ts'
 import type { ExportRow, Waiting } from '../ledger/parcel.ts'
 import type { LedgerRecord } from '../ledger/record.ts'
 import { logError } from '../log.ts'
-import { cutFile, lookAtFile, writeFrom } from '../runtime/files.ts'
+import { cutFile, lookAtFile, startOf, writeFrom } from '../runtime/files.ts'
 import { makeFolderOf } from '../runtime/runtime.ts'
 import type { Exporter, Tries } from './exporter.ts'
 import { Telling } from './trouble.ts'
@@ -128,9 +128,10 @@ export class FileWriter implements Exporter {
 
   async #write({ rows, from, upTo }: Waiting & { readonly from: number }) {
     const known = new Map(this.#store.files(this.name))
-    const days = Map.groupBy(rows, ({ record }) => this.#fileOf(record))
+    const days = Map.groupBy(rows, ({ record }) => dayText(dayOf(record.settledAt)))
     const bytes = new Map<string, number>()
-    for (const [file, ofDay] of days) {
+    for (const [day, ofDay] of days) {
+      const file = this.#fileOf(day, known)
       if (!known.has(file)) await this.#open(file)
       bytes.set(file, this.#append(file, ofDay, known.get(file) ?? 0))
     }
@@ -161,7 +162,21 @@ export class FileWriter implements Exporter {
     return writeFrom(path, offset, offset === 0 ? this.#lines.head + lines : lines)
   }
 
-  #fileOf = ({ settledAt }: LedgerRecord) => `${this.name}-${dayText(dayOf(settledAt))}.csv`
+  /** The day's; another one for lines of other columns, as another version of ours writes them. */
+  #fileOf(day: string, known: ReadonlyMap<string, number>): string {
+    for (let part = 1; ; part++) {
+      const file = `${this.name}-${day}${part === 1 ? '' : `-${part}`}.csv`
+      if (this.#hasOurHead(file, known.get(file) ?? 0)) return file
+    }
+  }
+
+  #hasOurHead(file: string, bytes: number): boolean {
+    const path = this.#pathOf(file)
+    const there = lookAtFile(path)
+    if (bytes === 0 || there === null || there.bytes < bytes) return true
+    const { head } = this.#lines
+    return startOf(path, new TextEncoder().encode(head).length) === head
+  }
 
   #pathOf = (file: string) => `${this.#directory}/${file}`
 }

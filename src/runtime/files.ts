@@ -4,6 +4,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -85,6 +86,17 @@ export function writeFrom(path: string, offset: number, text: string): number {
     }
     fsyncSync(file)
     return offset + bytes.length
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The first bytes of a file, as text. */
+export function startOf(path: string, bytes: number): string {
+  const file = openSync(path, 'r')
+  try {
+    const start = new Uint8Array(bytes)
+    return new TextDecoder().decode(start.subarray(0, readSync(file, start, 0, bytes, 0)))
   } finally {
     closeSync(file)
   }

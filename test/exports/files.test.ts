@@ -42,9 +42,10 @@ function world(...slices: (readonly ExportRow[])[]) {
       from = by.upTo
     },
   }
-  const lines = { head: 'id\r\n', lineOf: ({ id }: { id: string }) => `${id}\r\n` }
+  let head = 'id\r\n'
+  const lines = () => ({ head, lineOf: ({ id }: { id: string }) => `${id}\r\n` })
   const start = () =>
-    new FileWriter({ name: 'books', directory }, { store, lines, now: () => START })
+    new FileWriter({ name: 'books', directory }, { store, lines: lines(), now: () => START })
   const lifeOf = async (kills: number) => {
     deaths = kills
     const writer = start()
@@ -54,7 +55,18 @@ function world(...slices: (readonly ExportRow[])[]) {
   }
   const files = () => readdirSync(directory).sort()
   const read = (file: string) => readFileSync(join(directory, file), 'utf8')
-  return { directory, lifeOf, start, files, read, add: (more: ExportRow[]) => slices.push(more) }
+  const setHead = (text: string) => {
+    head = text
+  }
+  return {
+    directory,
+    lifeOf,
+    start,
+    files,
+    read,
+    setHead,
+    add: (more: ExportRow[]) => slices.push(more),
+  }
 }
 
 const slice = (...rows: (readonly [n: number, day: number])[]) =>
@@ -126,4 +138,21 @@ test('a file that was moved away begins anew, and one that was cut is not writte
   await writer.stop()
   expect(writer.lastFailure!.error).toContain('has 4 bytes of the 32 that were written')
   expect(read(name)).toBe('id\r\n')
+})
+
+test('lines of other columns go to a file of their own, and those of the old ones to theirs', async () => {
+  const { lifeOf, files, read, add, setHead } = world(slice([1, 0]))
+  await lifeOf(0)
+  for (const [n, head] of [
+    [2, 'id,more\r\n'],
+    [3, 'id,more\r\n'],
+    [4, 'id\r\n'],
+  ] as const) {
+    add(slice([n, 0]))
+    setHead(head)
+    await lifeOf(0)
+  }
+  expect(files()).toEqual(['books-2026-11-01-2.csv', 'books-2026-11-01.csv'])
+  expect(read('books-2026-11-01.csv')).toMatch(/^id\r\n\w+1\r\n\w+4\r\n$/)
+  expect(read('books-2026-11-01-2.csv')).toMatch(/^id,more\r\n\w+2\r\n\w+3\r\n$/)
 })
