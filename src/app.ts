@@ -6,6 +6,7 @@ import { creditOrders, creditTelling, sweepExpired } from './crediting.ts'
 import { eventsOf } from './events/events.ts'
 import { Outbox } from './events/outbox.ts'
 import { receiverWarnings } from './events/receiver.ts'
+import { exporting } from './exporting.ts'
 import { Accounts } from './gateway/accounts.ts'
 import { binding } from './gateway/binding.ts'
 import { type Gateway, handleCall } from './gateway/call.ts'
@@ -68,6 +69,7 @@ export async function serve(config: Config): Promise<void> {
   const listener = await listen(parts.app, config)
   parts.door.addressOf = listener.addressOf
   parts.outbox.wake()
+  parts.exporters.wake()
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   // Before it is said that we listen: who waits for that may send a signal at once.
   const hurry = Promise.withResolvers<void>()
@@ -93,7 +95,7 @@ async function joinParts(config: Config) {
   const deployments = new Deployments(config.deployments, KNOWN_MODELS)
   const watch = await observing(config, deployments)
   const books = await openBooks(config, watch)
-  const { store, accounts, outbox, now } = books
+  const { store, accounts, outbox, exporters, now } = books
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
   for (const snapshot of snapshots) await store.addPrice(snapshot)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
@@ -107,7 +109,8 @@ async function joinParts(config: Config) {
   const present = presentOf({ store, accounts, outbox, inFlight, now })
   const app = routesTo(gateway, books, { config, masterKey, door, watch, present })
   const stopSweep = sweepExpired(books)
-  return { app, store, outbox, deployments, inFlight, door, watch, live: present.live, stopSweep }
+  const { live } = present
+  return { app, store, outbox, exporters, deployments, inFlight, door, watch, live, stopSweep }
 }
 
 type Books = Awaited<ReturnType<typeof openBooks>>
@@ -128,6 +131,7 @@ async function openBooks(config: Config, watch: Observing) {
     credit: creditTelling(config.credit, { outbox: () => outbox, newId }),
     committed: watch.committed,
   })
+  const exporters = await exporting(config, store)
   const { thresholds } = config.budgets
   const creditLowAt = config.credit.lowAt
   const tariffs = new Tariffs(config.rateCard)
@@ -150,7 +154,7 @@ async function openBooks(config: Config, watch: Observing) {
     watch.booked(settlement.row)
     if (events.length > 0) outbox.wake()
   }
-  return { store, accounts, outbox, commit, budgetOf, periodOf, now, newId }
+  return { store, accounts, outbox, exporters, commit, budgetOf, periodOf, now, newId }
 }
 
 function gatewayOver(
@@ -184,7 +188,7 @@ function gatewayOver(
 
 function routesTo(
   gateway: Gateway,
-  { store, accounts, outbox, budgetOf, periodOf, now, newId }: Books,
+  { store, accounts, outbox, exporters, budgetOf, periodOf, now, newId }: Books,
   about: {
     readonly config: Config
     readonly masterKey: string
@@ -252,12 +256,14 @@ function routesTo(
     mayTakeTime,
     deliveries: store.deliveries,
     outbox,
+    exports: store.exports,
+    exporters,
     held: (id) => accounts.held(id),
     heldCredit: (id) => accounts.wallets.held(id),
     credit: { ...store.credit, order: creditOrders({ store, accounts, now }) },
     resetsAt: (budget) => periodOf(budget, now()).end,
     budgetOf,
-    metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox }),
+    metrics: () => watch.metrics({ store, accounts, inFlight, checkpoints, outbox, exporters }),
     isReady: () => store.isHealthy(),
     diskRefusal,
   })

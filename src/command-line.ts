@@ -222,7 +222,12 @@ async function runPrune({ before, archive, ...flags }: Flags) {
     archive: (day) => archived(path, day, { to: archive, format, force: flags.force ?? false }),
   })
   const from = dayText(dayOf(done.before))
-  if (done.isHeldBack) print(`A period that still runs has rows since ${from}: they are kept.`)
+  const { heldBackBy } = done
+  if (heldBackBy === 'period') {
+    print(`A period that still runs has rows since ${from}: they are kept.`)
+  } else if (heldBackBy === 'export') {
+    print(`Rows since ${from} are still to be exported, as GET /exports says: they are kept.`)
+  }
   print(`${count(done.rows, 'ledger row')} pruned; from ${from} on all are there.`)
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from './config/config.ts'
 import type { Outbox } from './events/outbox.ts'
+import type { Exporters } from './exports/exports.ts'
 import type { Accounts } from './gateway/accounts.ts'
 import type { Call } from './gateway/call.ts'
 import type { Checkpoints } from './gateway/checkpoints.ts'
@@ -64,9 +65,17 @@ type Observed = {
   readonly inFlight: InFlight
   readonly checkpoints: Checkpoints
   readonly outbox: Outbox
+  readonly exporters: Exporters
 }
 
-function stateOf({ store, accounts, inFlight, checkpoints, outbox }: Observed): ServerState {
+function stateOf({
+  store,
+  accounts,
+  inFlight,
+  checkpoints,
+  outbox,
+  exporters,
+}: Observed): ServerState {
   const { count, money } = accounts.heldInAll()
   return {
     callsInFlight: inFlight.count,
@@ -77,6 +86,7 @@ function stateOf({ store, accounts, inFlight, checkpoints, outbox }: Observed): 
     isHealthy: store.isHealthy(),
     queue: store.queue,
     outbox: outboxOf(store, outbox),
+    exports: exportsOf(store, exporters),
     version: VERSION,
     process: ownProcess(),
   }
@@ -97,6 +107,21 @@ function outboxOf(store: Store, { receivers }: Outbox): ServerState['outbox'] {
     }))
   } catch (error) {
     // A disk that fails is when metrics are looked at: all that is in memory is told all the same.
+    if (store.refusalOf(error) === null) throw error
+    return []
+  }
+}
+
+/** Also of those that the config has no more. */
+function exportsOf(store: Store, exporters: Exporters): ServerState['exports'] {
+  try {
+    return store.exports.states().map((state) => {
+      const { name, oldestAt, waitingRows: rows, pendingEvents: pending, dead, sent } = state
+      const oldestMs = oldestAt === null ? 0 : Math.max(0, Date.now() - oldestAt)
+      const tries = exporters.activityOf(name)?.tries ?? {}
+      return { name, rows, pending, dead, sent, oldestSeconds: oldestMs / 1000, tries }
+    })
+  } catch (error) {
     if (store.refusalOf(error) === null) throw error
     return []
   }

@@ -1,4 +1,5 @@
 import type { Outbox } from './events/outbox.ts'
+import type { Exporters } from './exports/exports.ts'
 import type { InFlight } from './gateway/in-flight.ts'
 import type { Live } from './http/live.ts'
 import { logError, logInfo, logTrouble, logWarning } from './log.ts'
@@ -10,6 +11,7 @@ import type { Store } from './store/store.ts'
 export type Stopping = {
   readonly store: Store
   readonly outbox: Outbox
+  readonly exporters: Exporters
   readonly inFlight: InFlight
   readonly watch: Observing
   readonly live: Live
@@ -45,6 +47,7 @@ export async function stop(listener: Listener, parts: Stopping, patience: () => 
     // What was cut off is still to be counted and written.
     await Promise.race([inFlight.none(), pause(SETTLE_MS)])
     await Promise.race([parts.outbox.stop(), pause(LAST_WORDS_MS)])
+    await parts.exporters.stop(pause(LAST_WORDS_MS))
     await Promise.race([parts.watch.stop(), pause(LAST_WORDS_MS)])
     parts.stopSweep()
     const lost = parts.store.close()

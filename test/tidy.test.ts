@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   providers: ['metering'],
   events: ['ledger'],
   gateway: ['providers', 'events', 'metering', 'ledger', 'config'],
+  exports: ['events', 'metering', 'ledger', 'config', 'runtime'],
   store: ['metering', 'ledger', 'runtime'],
   observe: ['gateway', 'metering', 'ledger', 'config'],
   http: ['gateway', 'events', 'metering', 'ledger', 'config', 'ui'],

@@ -3,6 +3,7 @@ import type { EventName } from '../ledger/event-name.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Price, ServicePrices } from '../metering/price.ts'
 import type { CreditRules } from './credit.ts'
+import type { ExporterConfig } from './exporter.ts'
 import type { Observing } from './observing.ts'
 import type { Portal } from './portal.ts'
 
@@ -199,6 +200,8 @@ export type Config = {
   readonly budgetExceededStatus: number
   /** Who is told of events, each name once. */
   readonly webhooks: readonly WebhookConfig[]
+  /** Where the ledger's rows are sent, each name once. */
+  readonly exports: readonly ExporterConfig[]
   readonly budgets: BudgetRules
   readonly observing: Observing
   /** The page of one customer. */

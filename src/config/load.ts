@@ -3,6 +3,7 @@ import { readBudgetRules } from './budgets.ts'
 import type { Config } from './config.ts'
 import { readCredit } from './credit.ts'
 import { demoDeployment, type Patience, readDeployments } from './deployments.ts'
+import { readExports } from './exports.ts'
 import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { readObserving } from './observing.ts'
@@ -88,6 +89,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     ...readBounds(reader, tollgate),
     ...readGeneral(reader, general),
     webhooks: readWebhooks(reader, { general, tollgate }),
+    exports: readExports(reader, tollgate),
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     portal: readPortal(reader, tollgate),
     credit: readCredit(reader, tollgate),

@@ -8,7 +8,7 @@ const TOKEN_LENGTH_MIN = 16
 
 /** What of a config must be neither logged nor shown: each key, and addresses that have one. */
 export function secretsOf(config: Config): string[] {
-  const { masterKey, webhooks, deployments, passThroughs, observing } = config
+  const { masterKey, webhooks, deployments, passThroughs, observing, exports } = config
   const ofDeployments = deployments.flatMap(({ apiKey, extraHeaders }) => [
     apiKey,
     ...Object.values(extraHeaders),
@@ -18,7 +18,10 @@ export function secretsOf(config: Config): string[] {
   const { tracing } = observing
   const ofCollector =
     tracing === null ? [] : [...partsOf(tracing.url), ...tokensIn(tracing.headers)]
-  const ofOthers = [...ofTargets, ...ofCollector]
+  const ofExports = exports.flatMap((exporter) =>
+    exporter.type === 'csv' || exporter.apiKey === null ? [] : [exporter.apiKey],
+  )
+  const ofOthers = [...ofTargets, ...ofCollector, ...ofExports]
   return [masterKey, ...ofReceivers, ...ofDeployments, ...ofOthers].filter(
     (value) => value !== null && value.length >= LENGTH_MIN,
   ) as string[]

@@ -33,6 +33,9 @@ const UPSTREAM_RULE_KEYS = [
   'drain_max_tokens',
 ]
 
+/** Of an entry of `exports`, whatever its type. */
+const EXPORT_KEYS = ['name', 'type', 'since']
+
 /** LiteLLM reads them in either place. */
 const ROUTING_KEYS = [
   'allowed_fails',
@@ -45,7 +48,8 @@ const ROUTING_KEYS = [
 
 /**
  * The parts of the file; `entry` is one of `model_list`, `mapping` one of the user headers,
- * `webhook` one of `webhooks`, `pass_through` one of `pass_through_endpoints`.
+ * `webhook` one of `webhooks`, `pass_through` one of `pass_through_endpoints`, `meter` one of an
+ * export's.
  */
 export const SECTIONS = {
   file: {
@@ -126,6 +130,7 @@ export const SECTIONS = {
       'durability',
       'webhook_url',
       'webhooks',
+      'exports',
       'shutdown_timeout',
       'max_body_mb',
       'max_upload_mb',
@@ -159,6 +164,32 @@ export const SECTIONS = {
   },
   credit: { used: new Set(['top_up_url', 'low_at']), unused: NONE },
   portal: { used: new Set(['name', 'accent', 'origins', 'url']), unused: NONE },
+  stripe_export: {
+    used: new Set([
+      ...EXPORT_KEYS,
+      'api_key',
+      'api_base',
+      'meters',
+      'customer',
+      'requests_per_second',
+    ]),
+    unused: NONE,
+  },
+  meter: { used: new Set(['event_name', 'value', 'model']), unused: NONE },
+  cloudevents_export: {
+    used: new Set([
+      ...EXPORT_KEYS,
+      'format',
+      'url',
+      'api_key',
+      'event_type',
+      'source',
+      'customer',
+      'batch_size',
+    ]),
+    unused: NONE,
+  },
+  csv_export: { used: new Set([...EXPORT_KEYS, 'directory']), unused: NONE },
   webhook: { used: new Set(['name', 'url', 'secret', 'secrets', 'events']), unused: NONE },
   pass_through: {
     used: new Set([

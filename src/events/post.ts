@@ -25,15 +25,31 @@ const HEADERS = {
 /** As much of an answer's body as is read, so that its connection can serve again. */
 const ANSWER_BYTES_MAX = 16_384
 
+/** An answer with the beginning of its body, of which a receiver is asked for nothing else. */
+export type ReadAnswer = Answer & {
+  readonly text: string
+  /** Whether a body may have been read by the receiver, although it did not say so. */
+  readonly mayHaveArrived: boolean
+}
+
+type To = { readonly url: string; readonly headers: Readonly<Record<string, string>> }
+type How = { readonly now: () => number; readonly timeoutMs?: number }
+
 /**
  * POSTs a body once, and never throws. Whatever answers with 2xx has taken it. Redirects are not
  * followed: they would lead a body, and its signature, to an address that no operator wrote down.
  */
-export async function post(
-  to: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+export async function post(to: To, body: string, how: How): Promise<Answer> {
+  const { status, ms, error, retryAfterMs } = await postAndRead(to, body, how)
+  return { status, ms, error, retryAfterMs }
+}
+
+/** The same for who wants to know what was answered. Headers may say another type than JSON. */
+export async function postAndRead(
+  to: To,
   body: string,
-  { now, timeoutMs = TIMEOUT_MS }: { readonly now: () => number; readonly timeoutMs?: number },
-): Promise<Answer> {
+  { now, timeoutMs = TIMEOUT_MS }: How,
+): Promise<ReadAnswer> {
   const startedAt = performance.now()
   const ms = () => Math.round(performance.now() - startedAt)
   try {
@@ -50,10 +66,11 @@ export async function post(
       error: response.ok ? null : refusalOf(response.status),
       retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now()),
     }
-    await drain(response)
-    return answer
+    return { ...answer, text: await beginningOf(response), mayHaveArrived: true }
   } catch (error) {
-    return { status: null, ms: ms(), error: reasonOf(error, timeoutMs), retryAfterMs: null }
+    const why = reasonOf(error, timeoutMs)
+    const mayHaveArrived = !NEVER_ARRIVED.test(why)
+    return { status: null, ms: ms(), error: why, retryAfterMs: null, text: '', mayHaveArrived }
   }
 }
 
@@ -63,17 +80,24 @@ function refusalOf(status: number): string {
 }
 
 /** The answer counts already, so that nothing in its body can be a failure. */
-async function drain({ body }: Response) {
+async function beginningOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
   try {
     let bytes = 0
     for await (const chunk of body ?? []) {
       bytes += chunk.byteLength
+      text += decoder.decode(chunk, { stream: true })
       if (bytes > ANSWER_BYTES_MAX) break
     }
   } catch {
     // Cut off, or not over in time.
   }
+  return text
 }
+
+/** Nobody was there, or the name is nobody's: as Bun and Deno say it. */
+const NEVER_ARRIVED = /ConnectionRefused|ECONNREFUSED|refused|FailedToOpenSocket|ENOTFOUND|dns/i
 
 /**
  * Why no answer came, without the address: its path is often a secret. Bun names a code, Deno has

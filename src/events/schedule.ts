@@ -38,10 +38,18 @@ export function nextTryAt(failed: FailedTry): number | null {
   const { attempts, queuedAt, now, retryAfterMs, isGone, chance } = failed
   if (isGone) return null
   if (attempts >= TRIES_MIN && now - queuedAt >= GIVE_UP_MS) return null
-  const pauseMs = Math.min(PAUSE_MS * PAUSE_FACTOR ** (attempts - 1), PAUSE_MS_MAX)
+  return now + pauseAfter({ attempts, retryAfterMs, chance })
+}
+
+/** The pause after so many tries that failed, milliseconds; ours is never above `ownMsMax`. */
+export function pauseAfter(
+  { attempts, retryAfterMs, chance }: Pick<FailedTry, 'attempts' | 'retryAfterMs' | 'chance'>,
+  ownMsMax = PAUSE_MS_MAX,
+): number {
+  const pauseMs = Math.min(PAUSE_MS * PAUSE_FACTOR ** (attempts - 1), ownMsMax)
   const jittered = pauseMs * (1 - JITTER + 2 * JITTER * chance)
   // A receiver may ask for more patience than we have by ourselves, not for less.
-  return now + Math.round(Math.max(jittered, Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX)))
+  return Math.round(Math.max(jittered, Math.min(retryAfterMs ?? 0, PAUSE_MS_MAX)))
 }
 
 /**

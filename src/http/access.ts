@@ -62,6 +62,8 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'GET /metrics',
     'GET /webhook/receivers',
     'GET /webhook/events',
+    'GET /exports',
+    'GET /exports/dead',
     ...['POST', 'GET', 'DELETE'].map((method) => `${method} /ui/session`),
   ]),
 }

@@ -16,6 +16,7 @@ import { type CreditHistoryParts, creditHistoryRoutes } from './credit-history.t
 import { CustomerSchema } from './customer-json.ts'
 import { type CustomerParts, customerRoutes } from './customers.ts'
 import { DOCS_PATHS, docs } from './docs.ts'
+import { type ExportParts, exportRoutes } from './exports.ts'
 import { type DiskRefusal, failureResponse, NOT_SNIFFED } from './failures.ts'
 import { type GlobalSpendParts, globalSpendRoutes } from './global-spend.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
@@ -52,6 +53,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   MetricParts &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
+  ExportParts &
   StoredResponseParts &
   SessionParts &
   PortalParts &
@@ -150,6 +152,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(keyRoutes(withModels))
     .use(modelRoutes({ ...parts, listedFor }))
     .use(webhookRoutes(parts))
+    .use(exportRoutes(parts))
     .use(healthRoutes(parts))
     .use(metricRoutes(parts))
     .use(sessionRoutes(parts))

@@ -1,3 +1,4 @@
+import { type ExportedTo, exportFamilies } from './export-metrics.ts'
 import { type Family, gauge, type Sample } from './exposition.ts'
 import { Histogram } from './histogram.ts'
 
@@ -24,6 +25,7 @@ export type ServerState = {
     readonly pending: number
     readonly dead: number
   }[]
+  readonly exports: readonly ExportedTo[]
   readonly version: string
   readonly process: {
     readonly residentBytes: number
@@ -50,7 +52,8 @@ export class ServerMetrics {
   }
 
   families(state: ServerState): Family[] {
-    return [...stateFamilies(state), ...this.#counted(), ...processFamilies(state)]
+    const exported = exportFamilies(state.exports)
+    return [...stateFamilies(state), ...exported, ...this.#counted(), ...processFamilies(state)]
   }
 
   #counted(): Family[] {

@@ -2,7 +2,9 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -53,6 +55,48 @@ export async function writeFile(path: string, pieces: AsyncIterable<string>) {
   try {
     for await (const piece of pieces) writeSync(file, piece)
     fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Makes a file no longer than so many bytes. */
+export function cutFile(path: string, bytes: number) {
+  const file = openSync(path, 'r+')
+  try {
+    ftruncateSync(file, bytes)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/**
+ * Writes text into a file from a byte on, in place of whatever is there, and sees to it that it is
+ * on the disk. A new file is its owner's alone to read. Answers how long the file is then, bytes.
+ */
+export function writeFrom(path: string, offset: number, text: string): number {
+  makeFile(path)
+  const file = openSync(path, 'r+')
+  try {
+    ftruncateSync(file, offset)
+    const bytes = new TextEncoder().encode(text)
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(file, bytes, written, bytes.length - written, offset + written)
+    }
+    fsyncSync(file)
+    return offset + bytes.length
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The first bytes of a file, as text. */
+export function startOf(path: string, bytes: number): string {
+  const file = openSync(path, 'r')
+  try {
+    const start = new Uint8Array(bytes)
+    return new TextDecoder().decode(start.subarray(0, readSync(file, start, 0, bytes, 0)))
   } finally {
     closeSync(file)
   }

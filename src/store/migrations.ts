@@ -2,6 +2,7 @@ import type { Database } from '../runtime/sqlite.ts'
 import { CREATE_CREDIT } from './credit-table.ts'
 import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { createDaily } from './daily.ts'
+import { CREATE_EXPORTS } from './export-table.ts'
 import { CREATE_PRUNED } from './pruned.ts'
 import { CREATE_RATE_CARDS } from './rate-cards.ts'
 import { createRollups } from './rollups.ts'
@@ -268,4 +269,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'rows that are not in the sums of days and hours yet', sql: CREATE_UNSUMMED },
   { name: 'credit paid in advance', sql: CREATE_CREDIT },
   { name: 'rate cards: what is charged beside what it cost', sql: CREATE_RATE_CARDS },
+  { name: 'rows on their way to billing systems', sql: CREATE_EXPORTS },
 ]

@@ -3,6 +3,7 @@ import { dollarsText, type Nanos } from '../ledger/money.ts'
 import { type Database, openDatabase, type SqlRow } from '../runtime/sqlite.ts'
 import { budgetTable, type FindBudget } from './budgets.ts'
 import type { PeriodOf } from './customers.ts'
+import { UNREAD_IDS } from './export-table.ts'
 import { BEFORE } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
@@ -25,8 +26,11 @@ export type Pruned = {
   readonly before: number
   /** Rows that are gone now. */
   readonly rows: number
-  /** Whether that is earlier than was asked for: a period began then that still runs. */
-  readonly isHeldBack: boolean
+  /**
+   * Why that is earlier than was asked for: a period began then that still runs, or rows from then
+   * on are still to be sent to a billing system. Null: it is not.
+   */
+  readonly heldBackBy: 'period' | 'export' | null
 }
 
 /** How long a transaction may wait for that of a server, milliseconds. */
@@ -41,7 +45,8 @@ const PAUSE_MS = 5
 /**
  * Removes rows of the ledger that settled before a day, also beside a live server. The sums of
  * their days stay (`daily` and those for charts), and stand for them in what customers and keys
- * have spent. A period that still runs keeps its rows. Stopped in the midst, the books balance all
+ * have spent. A period that still runs keeps its rows, and so does what is still to be sent to a
+ * billing system. Stopped in the midst, the books balance all
  * the same, and the next call goes on. Throws `UnusableDatabase`.
  */
 export async function prune(order: PruneOrder): Promise<Pruned> {
@@ -66,11 +71,21 @@ async function pruneIn(database: Database, order: PruneOrder): Promise<Pruned> {
   const asked = dayOf(order.before) * DAY_MS
   const running = dayOf(firstOfRunning(database, order)) * DAY_MS
   const known = database.prepare('SELECT before FROM pruned').get()!['before'] as number
-  const before = Math.max(known, Math.min(asked, running))
+  const unsent = dayOf(firstUnsent(database)) * DAY_MS
+  const before = Math.max(known, Math.min(asked, running, unsent))
   await order.archive(before)
   await letGoOfOldPeriods(database, before)
   database.prepare('UPDATE pruned SET before = ?1').run(before)
-  return { before, rows: await removeRows(database, before), isHeldBack: running < asked }
+  const byExport = unsent < Math.min(asked, running) ? 'export' : null
+  const heldBackBy = running < asked ? (byExport ?? 'period') : byExport
+  return { before, rows: await removeRows(database, before), heldBackBy }
+}
+
+/** When the first of the rows settled that are still to be sent to a billing system. */
+function firstUnsent(database: Database): number {
+  const first = database.prepare(`
+    SELECT min(settled_at) AS at FROM ledger WHERE id IN (${UNREAD_IDS})`)
+  return (first.get()!['at'] as number | null) ?? Number.MAX_SAFE_INTEGER
 }
 
 /** When the first of the periods began that still run, of budgets and of single models in them. */

@@ -1,4 +1,5 @@
 import type { Nanos } from '../ledger/money.ts'
+import type { ExportRow } from '../ledger/parcel.ts'
 import type {
   LedgerRecord,
   NamedKey,
@@ -29,6 +30,8 @@ export type Records = {
     filter: RecordFilter,
     from: { readonly after: string | null; readonly order: RecordOrder; readonly rows: number },
   ): AsyncGenerator<RecordSlice>
+  /** Those of the ids that there are, with the tab that each is on. */
+  withTabs(ids: readonly string[]): ExportRow[]
   /** Whether the row of an id is among those that a slice of the filter looks at. */
   isPlace(id: string, filter: RecordFilter): boolean
 }
@@ -68,6 +71,11 @@ export function records(database: Database): Records {
       const isBefore = (row['settled_at'] as number) < filter.until
       return isOn && isIn && isBefore && fits(row, filter) ? toRecord(row) : null
     },
+    withTabs: (ids) =>
+      ids
+        .map((id) => byId.get(id))
+        .filter((row) => row !== null)
+        .map((row) => ({ record: toRecord(row), tab: row['tab'] as number | null })),
     isPlace(id, filter) {
       const row = byId.get(id)
       return row !== null && runsOf(filter, 'newest first').some((run) => isIn(run, row))

@@ -23,6 +23,7 @@ import type { ListQuery } from './customer-list.ts'
 import { type CustomerPage, type CustomerTable, customerTable } from './customers.ts'
 import { type Deliveries, deliveries } from './deliveries.ts'
 import { type DeliveryTable, deliveryTable, type NewDelivery } from './delivery-table.ts'
+import { type Exports, exports } from './exports.ts'
 import { Flush } from './flush.ts'
 import { type KeyStore, keyStore } from './key-changes.ts'
 import { keyTable } from './keys.ts'
@@ -51,6 +52,8 @@ export class Store {
   readonly responses: StoredResponses
   /** Events on their way to receivers, and those that were lately. */
   readonly deliveries: Deliveries
+  /** Rows on their way to billing systems. */
+  readonly exports: Exports
   /** What was used, by call and by day. */
   readonly reports: Reports
   /** Who is signed in to the console. */
@@ -111,6 +114,7 @@ export class Store {
       options,
     })
     this.deliveries = deliveries({ table: this.#deliveryTable, flush: this.#flush, now })
+    this.exports = exports(database, { flush: this.#flush, unsummed: pending, now })
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)

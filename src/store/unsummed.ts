@@ -36,6 +36,9 @@ export class Unsummed implements Pending {
   /** Called when a transaction has added rows. */
   added: () => void = () => {}
 
+  /** Told of the rows that a transaction adds, inside of it; `ids` is theirs as JSON. */
+  adding: (ids: string, rows: readonly LedgerRow[]) => void = () => {}
+
   constructor(database: Database) {
     this.#note = database.prepare('INSERT INTO unsummed (place, ids) VALUES (?1, ?2)')
     this.#end = database.prepare('DELETE FROM unsummed WHERE place <= ?1 RETURNING place')
@@ -59,7 +62,9 @@ export class Unsummed implements Pending {
 
   write() {
     if (this.#added.length === 0) return
-    this.#note.run(this.#nextPlace, JSON.stringify(this.#added.map(({ id }) => id)))
+    const ids = JSON.stringify(this.#added.map(({ id }) => id))
+    this.#note.run(this.#nextPlace, ids)
+    this.adding(ids, this.#added)
   }
 
   committed() {

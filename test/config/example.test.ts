@@ -34,7 +34,7 @@ test('config.example.yaml explains every setting that has an effect', () => {
 })
 
 test('what config.example.yaml has as a comment loads too', () => {
-  const uncommented = text.replaceAll(/^( *)# (?=( {2}- | {2,4})?\w+: ?(\S+|)$)/gm, '$1')
+  const uncommented = text.replaceAll(/^( *)# (?=( {2,6}- | {2,8})?\w+: ?(\S+|)$)/gm, '$1')
   const env = {
     OPENAI_API_KEY: 'sk-test',
     ANTHROPIC_API_KEY: 'sk-ant-test',
@@ -42,6 +42,8 @@ test('what config.example.yaml has as a comment loads too', () => {
     COHERE_API_KEY: 'co-test',
     TOLLGATE_MASTER_KEY: 'sk-master',
     CRM_WEBHOOK_SECRET,
+    STRIPE_API_KEY: 'sk_test_1',
+    OPENMETER_API_KEY: 'om-test',
   }
   const config = load(uncommented, { env })
   // Of the two defaults for customers without a budget only one can count, and it says so.
@@ -55,5 +57,6 @@ test('what config.example.yaml has as a comment loads too', () => {
     ['default', 'https://example.com/hooks/tollgate'],
     ['crm', 'https://example.com/hooks/crm'],
   ])
+  expect(config.exports.map(({ name }) => name)).toEqual(['stripe', 'openmeter', 'books'])
   expect(config.userHeaderName).toBe('x-user')
 })

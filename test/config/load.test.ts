@@ -16,6 +16,7 @@ test('without a config the built-in demo model is served, on this machine only',
     budgetExceededStatus: 429,
     passThroughs: [],
     webhooks: [],
+    exports: [],
     routing: DEFAULT_ROUTING,
     budgets: {
       mode: 'strict',

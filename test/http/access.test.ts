@@ -73,6 +73,8 @@ const OPEN: Record<KeyRole, string[]> = {
     'GET /metrics',
     'GET /webhook/receivers',
     'GET /webhook/events',
+    'GET /exports',
+    'GET /exports/dead',
     'POST /ui/session',
     'GET /ui/session',
     'DELETE /ui/session',

@@ -14,6 +14,7 @@ import { type ServerParts, server } from '../../src/http/server.ts'
 import { fromDollars, type Nanos, ZERO } from '../../src/ledger/money.ts'
 import { type Price, ratesWith } from '../../src/metering/price.ts'
 import { fakeWebhooks } from './fake-deliveries.ts'
+import { fakeExports } from './fake-exports.ts'
 import { type FakeStore, fakeStore, NOW } from './fake-store.ts'
 
 /** Our app over a fake store, and a way to ask it that needs no port. */
@@ -81,6 +82,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     isReady: () => true,
     diskRefusal: () => null,
     ...fakeWebhooks().parts,
+    ...fakeExports().parts,
     calls: echo(),
     passThroughs: [],
     passThroughRoutes: new Elysia(),

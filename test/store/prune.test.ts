@@ -97,7 +97,7 @@ describe('a pruned ledger', () => {
     const month = Date.UTC(2026, 4, 31, 22)
     for (const at of [FIRST, month - 1, month, NOW]) await charge(store, a!, at, 5)
     const done = await prune(order(path, NOW))
-    expect(done).toEqual({ before: Date.UTC(2026, 4, 31), rows: 1, isHeldBack: true })
+    expect(done).toEqual({ before: Date.UTC(2026, 4, 31), rows: 1, heldBackBy: 'period' })
     store.close()
     expect(await verify(path)).toMatchObject({
       rows: 3,
