@@ -98,6 +98,7 @@ async function joinParts(config: Config) {
   const { store, accounts, outbox, exporters, now } = books
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
   for (const snapshot of snapshots) await store.addPrice(snapshot)
+  if (config.rateCard !== null) await store.rates.add(config.rateCard)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
   const left = store.openCalls.left()
   const unfinished = store.responses.unfinished()
@@ -147,9 +148,10 @@ async function openBooks(config: Config, watch: Observing) {
   const { random } = Math
   const { tried } = watch
   const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId, tried })
+  const versionOf = (card: string) => store.rates.known(card)
   const commit: Gateway['commit'] = async (settlement, budget, remembered) => {
     const isTold = outbox.receivers.length > 0
-    const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId })) : []
+    const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId, versionOf })) : []
     await store.commit(settlement, events, remembered)
     watch.booked(settlement.row)
     if (events.length > 0) outbox.wake()

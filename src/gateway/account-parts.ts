@@ -5,6 +5,7 @@ import type { Nanos } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Wallet } from '../ledger/wallet.ts'
 import type { UsedFree } from './allowance.ts'
+import type { MarginOf } from './margin.ts'
 import type { Tariffs } from './tariff.ts'
 import type { WalletStore } from './wallets.ts'
 
@@ -20,8 +21,8 @@ export type AccountStore = {
     spentOnModelSince(id: number, model: string, since: number): Nanos
   }
   readonly credit: WalletStore & { wallet(tab: number): Wallet | null }
-  /** What was used of the free of a month, on a tab. */
-  readonly usedFree: UsedFree
+  /** What was used of the free of a month on a tab, and what a day was charged beyond its cost. */
+  readonly rates: { readonly usedFree: UsedFree; readonly marginOf: MarginOf }
 }
 
 export type AccountParts = {

@@ -19,6 +19,7 @@ import {
   type Reservation,
 } from './live-owner.ts'
 import { LiveOwners } from './live-owners.ts'
+import { knowMargin } from './margin.ts'
 import { settleHolds, sumsAfter } from './settled.ts'
 import { chargedRow, type MeteredRow, type Tariff } from './tariff.ts'
 import { Wallets } from './wallets.ts'
@@ -114,13 +115,15 @@ export class Accounts {
   tariffFor(id: string | null, now: number): Tariff | null {
     if (id === null) return null
     const live = this.find(id, now)
-    const budget = live === null ? this.#parts.budgetOf(null) : live.budget
-    return this.#parts.tariffs.of(live?.self ?? null, budget)
+    const { tariffs, budgetOf, store } = this.#parts
+    const tariff = tariffs.of(live?.self ?? null, live === null ? budgetOf(null) : live.budget)
+    if (live !== null && tariff?.text != null) knowMargin(live, store.rates.marginOf, now)
+    return tariff
   }
 
   /** What is left of a tariff's allowance; null: it has none. */
   freeOf(customer: LiveCustomer | null, tariff: Tariff | null, now: number): Free | null {
-    const free = freeOf(customer, tariff, { usedFree: this.#parts.store.usedFree, now })
+    const free = freeOf(customer, tariff, { usedFree: this.#parts.store.rates.usedFree, now })
     // It takes off the charge, and nothing off the cost: where that counts, it is held for whole.
     return tariff?.counts === 'cost' ? null : free
   }
@@ -210,7 +213,7 @@ export class Accounts {
     const { tariffs, store } = this.#parts
     const tariff = tariffs.named(of)
     const isOfTab = live !== null && live.self.tab === metered.tab
-    const about = { usedFree: store.usedFree, now: settledAt }
+    const about = { usedFree: store.rates.usedFree, now: settledAt }
     const free = freeOf(isOfTab ? live : null, tariff, about)
     const row = chargedRow(metered, tariff, free?.left ?? 0)
     if (live === null || !isOfTab) {

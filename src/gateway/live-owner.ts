@@ -6,6 +6,7 @@ import type { Demand } from '../metering/worst-case.ts'
 import type { LiveAllowance } from './allowance.ts'
 import type { Hold, LiveAccount, Takes } from './live-account.ts'
 import type { LiveWallet } from './live-wallet.ts'
+import type { LiveMargin } from './margin.ts'
 import type { Prompt } from './prompt.ts'
 import type { Tariff } from './tariff.ts'
 
@@ -26,6 +27,8 @@ export type Live<Self> = {
   wallet: LiveWallet | null
   /** What is free each month by its rate card; null: nobody has asked yet. */
   allowance: LiveAllowance | null
+  /** What its charges of the day are more than they cost; null: no rate card has asked yet. */
+  margin: LiveMargin | null
   /** What was told in this period of thresholds crossed. */
   told: readonly string[]
   /** Those of the calls in flight. */

@@ -132,6 +132,7 @@ export class LiveOwners<Self extends Row> {
       totalSpent: self.totalSpent,
       wallet: null,
       allowance: null,
+      margin: null,
       told: self.told ?? [],
       reservations: new Set(),
       unwritten: 0,

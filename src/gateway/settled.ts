@@ -3,6 +3,7 @@ import type { LedgerRow, SettledSums } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
 import { heldOn, settleOn } from './live-account.ts'
 import { isKey, type LiveCustomer, ownersOf, type Reservation } from './live-owner.ts'
+import { marginCrossing } from './margin.ts'
 
 /** What a settlement does to the accounts that its call was held on. */
 
@@ -31,7 +32,7 @@ export function sumsAfter(
   thresholds: readonly number[],
 ): SettledSums {
   const { main, budget, told, totalSpent } = live
-  const crossed =
+  const ofBudget =
     budget === null
       ? []
       : crossings(main.account, {
@@ -41,6 +42,8 @@ export function sumsAfter(
           told,
           now: row.settledAt,
         })
+  const ofMargin = marginCrossing(live, row)
+  const crossed = ofMargin === null ? ofBudget : [...ofBudget, ofMargin]
   live.told = [...told, ...crossed.map(({ name }) => name)]
   return {
     account: main.account,

@@ -97,8 +97,11 @@ export function customerTable(
         customer.createdAt,
         customer.updatedAt,
       ),
-    replaceProfile: (customer) =>
-      replaceProfile.run(customer.tab, ...profileRow(customer), customer.updatedAt),
+    replaceProfile(customer) {
+      const { rateCard, updatedAt } = customer
+      if (rateCard !== null) parts.ledger.cards.version(rateCard, updatedAt)
+      replaceProfile.run(customer.tab, ...profileRow(customer), updatedAt)
+    },
     replaceSums: ({ tab, spent, periodStart, told }) =>
       replaceSums.run(tab, spent, periodStart, JSON.stringify(told)),
     remove: (tab, now) => remove.run(tab, now),

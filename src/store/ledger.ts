@@ -25,6 +25,8 @@ export type LedgerTable = {
   readonly cards: RateCardTable
   /** What the allowance of rate cards took off on a tab, by the sums of days from one on. */
   usedFree(tab: number, sinceDay: number): { readonly tokens: number; readonly money: number }
+  /** What was charged on a tab on a day less what it cost, by the sums of days. */
+  marginOf(tab: number, day: number): number
   /** The wallets that charges are drawn from. */
   readonly credits: CreditTable
   /** Tabs whose wallet is made in a transaction that memory does not know of yet. */
@@ -113,6 +115,9 @@ export function ledgerTable(database: Database): LedgerTable {
   const usedFree = database.prepare(`
     SELECT coalesce(sum(free_tokens), 0) AS tokens, coalesce(sum(free_money), 0) AS money
     FROM daily WHERE tab = ?1 AND day >= ?2`)
+  const marginOf = database.prepare(
+    'SELECT charge - cost AS margin FROM customer_days WHERE day = ?2 AND tab = ?1',
+  )
   const credits = creditTable(database)
   const opened = new Set<number>()
   const move = (row: LedgerRow, tab: number, credit: Booked['credit']) => {
@@ -164,6 +169,7 @@ export function ledgerTable(database: Database): LedgerTable {
       const { tokens, money } = usedFree.get(tab, sinceDay)!
       return { tokens: tokens as number, money: money as number }
     },
+    marginOf: (tab, day) => (marginOf.get(tab, day)?.['margin'] as number) ?? 0,
     opened,
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
   }

@@ -12,6 +12,8 @@ export type KeptCard = {
 export type RateCardTable = {
   /** The number of a card, which is added if it is new. To be called inside a transaction. */
   version(text: string, now: number): number
+  /** The same of one that is there; null: it is not. */
+  known(text: string): number | null
   find(version: number): KeptCard | null
   /** Newest first. */
   list(): readonly KeptCard[]
@@ -50,13 +52,14 @@ export function rateCardTable(database: Database): RateCardTable {
   const byText = database.prepare('SELECT id FROM rate_cards WHERE snapshot = ?1')
   const byVersion = database.prepare('SELECT * FROM rate_cards WHERE id = ?1')
   const all = database.prepare('SELECT * FROM rate_cards ORDER BY id DESC')
+  const known = (text: string) => (byText.get(text)?.['id'] as number | undefined) ?? null
   return {
     version(text, now) {
-      const known = byText.get(text)
-      if (known !== null) return known['id'] as number
-      insert.run(text, now)
-      return byText.get(text)!['id'] as number
+      const there = known(text)
+      if (there === null) insert.run(text, now)
+      return there ?? known(text)!
     },
+    known,
     find(version) {
       const row = byVersion.get(version)
       return row === null ? null : fromRow(row)

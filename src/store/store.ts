@@ -1,12 +1,10 @@
 import type { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
-import { dayOf } from '../ledger/day.ts'
 import type { Nanos } from '../ledger/money.ts'
 import { NOTHING_REMEMBERED, type OpenCall, type Remembered } from '../ledger/open-call.ts'
 import type { Settlement } from '../ledger/settlement.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
-import { monthStart } from '../metering/rate-card.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type KeptAnswers, keptAnswers } from './answers.ts'
 import { type BudgetWrites, budgetWrites } from './budget-writes.ts'
@@ -33,6 +31,7 @@ import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
 import { type PeriodSpend, periodsOf } from './periods.ts'
+import { type Rates, rates } from './rates.ts'
 import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
@@ -59,6 +58,7 @@ export class Store {
   /** Who is signed in to the console. */
   readonly sessions: Sessions
   readonly series: Series
+  readonly rates: Rates
   readonly countCustomers: CustomerCounts['count']
   readonly nearLimits: NearLimits
   readonly #database: Database
@@ -121,6 +121,7 @@ export class Store {
     this.reports = reports(summed)
     this.sessions = sessionTable(database, this.#flush)
     this.series = series(summed)
+    this.rates = rates(this.#ledger, { flush: this.#flush, sumUp: this.#summing.now, now })
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near
     const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush), close]
@@ -201,12 +202,6 @@ export class Store {
       () => this.#ledger.priceId(snapshot),
       (id) => this.#ledger.rememberPrice(snapshot, id),
     )
-  }
-
-  /** What of the free of a month (`monthOf`) was used on a tab: tokens, and nano-dollars. */
-  readonly usedFree = (tab: number, month: number) => {
-    this.#summing.now()
-    return this.#ledger.usedFree(tab, dayOf(monthStart(month)))
   }
 
   /** The customer of a call, opened if there was none: its first call creates it. */

@@ -141,7 +141,7 @@ export class World {
         findOrOpenCustomer: findCustomer,
         spentOnModelSince: (tab, _, since) =>
           this.#sum((row) => row.tab === tab && row.at >= since),
-        usedFree: () => ({ tokens: 0, money: 0 }),
+        rates: { usedFree: () => ({ tokens: 0, money: 0 }), marginOf: () => 0 },
         credit: NO_WALLETS,
         keys: {
           find: findKey,
