@@ -16,6 +16,7 @@ import { handleFreeCall } from './gateway/free-call.ts'
 import { Idempotency } from './gateway/idempotency.ts'
 import { InFlight } from './gateway/in-flight.ts'
 import { mayCall } from './gateway/key-access.ts'
+import { quoteOf } from './gateway/quote.ts'
 import { recover } from './gateway/recover.ts'
 import { Router } from './gateway/router.ts'
 import { soundMsOf } from './gateway/sound-length.ts'
@@ -253,6 +254,8 @@ function routesTo(
     reports: store.reports,
     tabUsage: store.reports.tabs,
     series: store.series,
+    rateCards: store.rates,
+    quote: (asked) => quoteOf(asked, gateway),
     nearLimits: store.nearLimits,
     ...present,
     mayTakeTime,

@@ -3,7 +3,7 @@ import { Refusal } from '../errors.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import { billedBesides } from '../metering/besides-tokens.ts'
 import type { Encode } from '../metering/tokens.ts'
-import type { Demand } from '../metering/worst-case.ts'
+import type { Demand, SizeRules } from '../metering/worst-case.ts'
 import type { Accounts } from './accounts.ts'
 import { type Demanding, demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
@@ -85,11 +85,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
         free: gate.accounts.freeOf(named.customer, tariff, now),
         now,
       },
-      {
-        share: gate.rules.reserveShare,
-        outputTokensMin: gate.rules.outputTokensMin,
-        outputTokensMaxDefault: gate.rules.outputTokensMaxDefault,
-      },
+      sizeRules(gate.rules),
     )
     return { owners, reserved }
   }
@@ -122,6 +118,13 @@ export function requireAllowed(
   if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
   if (call.customerId !== null || call.key !== null) ownersFor(call, gate, gate.now())
 }
+
+/** How much is held for a call, as the config has it. */
+export const sizeRules = (rules: BudgetRules): SizeRules => ({
+  share: rules.reserveShare,
+  outputTokensMin: rules.outputTokensMin,
+  outputTokensMaxDefault: rules.outputTokensMaxDefault,
+})
 
 /** Whom the call is held on, once each has been asked whether it may be made at all. */
 function ownersFor(

@@ -31,6 +31,7 @@ import { isOwnRoute, isPassedThrough, requireApart } from './pass-through.ts'
 import { type PeriodParts, periodRoutes } from './periods.ts'
 import { isPortalPath, type PortalParts, portalRoutes } from './portal.ts'
 import { type PortalLinkParts, portalLinkRoutes } from './portal-link.ts'
+import { type RateCardParts, rateCardRoutes } from './rate-cards.ts'
 import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
 import { type SeriesParts, seriesRoutes } from './series.ts'
@@ -54,6 +55,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   Omit<ModelParts, 'listedFor'> &
   WebhookParts &
   ExportParts &
+  RateCardParts &
   StoredResponseParts &
   SessionParts &
   PortalParts &
@@ -150,6 +152,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(budgetResetRoutes(parts))
     .use(previewRoutes(parts))
     .use(keyRoutes(withModels))
+    .use(rateCardRoutes(parts))
     .use(modelRoutes({ ...parts, listedFor }))
     .use(webhookRoutes(parts))
     .use(exportRoutes(parts))

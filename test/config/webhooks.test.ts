@@ -109,12 +109,12 @@ describe('a mistake is told with its line, its value and what would be right', (
     [
       'an event of nobody',
       [`  - {name: a, ${url}, events: [moon]}`],
-      '.events[0] must be one of spend_tracked, soft_budget_crossed, threshold_crossed, budget_crossed, projected_limit_exceeded, credit_granted, credit_low, credit_exhausted, got "moon"',
+      '.events[0] must be one of spend_tracked, soft_budget_crossed, threshold_crossed, budget_crossed, projected_limit_exceeded, margin_negative, credit_granted, credit_low, credit_exhausted, got "moon"',
     ],
     [
       'no event',
       [`  - {name: a, ${url}, events: []}`],
-      '.events must be a list of events, of spend_tracked, soft_budget_crossed, threshold_crossed, budget_crossed, projected_limit_exceeded, credit_granted, credit_low, credit_exhausted; leave it out for all, got a list',
+      '.events must be a list of events, of spend_tracked, soft_budget_crossed, threshold_crossed, budget_crossed, projected_limit_exceeded, margin_negative, credit_granted, credit_low, credit_exhausted; leave it out for all, got a list',
     ],
     [
       'a misspelt key',

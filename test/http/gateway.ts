@@ -4,6 +4,7 @@ import type { DeploymentConfig } from '../../src/config/config.ts'
 import { DEFAULT_PORTAL } from '../../src/config/portal.ts'
 import { AS_OPENAI } from '../../src/config/providers.ts'
 import { DEFAULT_UPSTREAM_RULES } from '../../src/config/upstream-rules.ts'
+import { Refusal } from '../../src/errors.ts'
 import { authenticator } from '../../src/http/auth.ts'
 import { Live } from '../../src/http/live.ts'
 import { nothing } from '../../src/http/measures.ts'
@@ -83,6 +84,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     diskRefusal: () => null,
     ...fakeWebhooks().parts,
     ...fakeExports().parts,
+    rateCards: { find: () => null, list: () => [], known: () => null },
+    quote: () => Promise.reject(new Refusal('model_not_found', 'none is served here')),
     calls: echo(),
     passThroughs: [],
     passThroughRoutes: new Elysia(),

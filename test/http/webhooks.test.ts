@@ -24,6 +24,7 @@ test('the receivers are listed with what waits for them, and without their secre
         'threshold_crossed',
         'budget_crossed',
         'projected_limit_exceeded',
+        'margin_negative',
         'credit_granted',
         'credit_low',
         'credit_exhausted',
