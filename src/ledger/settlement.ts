@@ -116,3 +116,23 @@ export function correction(
     settledAt: by.now,
   }
 }
+
+/**
+ * The row that puts right what another one cost and was charged; of the same customer, key, model
+ * and deployment, so that their sums are right as well. It counts when it is made, and not when the
+ * call was: what is over stays as it is.
+ */
+export function correctionOf(
+  row: Pick<LedgerRow, 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment'>,
+  by: {
+    readonly id: string
+    readonly cost: Nanos
+    readonly charge: Nanos
+    readonly now: number
+  },
+): LedgerRow {
+  const { tab, customerId, keyId, model, deployment } = row
+  const on = { tab, customerId, keyId }
+  const { id, cost, charge, now } = by
+  return { ...correction(on, { id, difference: charge, now }), model, deployment, cost }
+}

@@ -1,4 +1,5 @@
 import type { Database } from '../runtime/sqlite.ts'
+import { CREATE_CORRECTIONS } from './corrections.ts'
 import { CREATE_CREDIT } from './credit-table.ts'
 import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { createDaily } from './daily.ts'
@@ -268,4 +269,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'rows that are not in the sums of days and hours yet', sql: CREATE_UNSUMMED },
   { name: 'credit paid in advance', sql: CREATE_CREDIT },
   { name: 'rows on their way to billing systems', sql: CREATE_EXPORTS },
+  { name: 'which rows a correction puts right, and why', sql: CREATE_CORRECTIONS },
 ]

@@ -1,0 +1,175 @@
+import { minus, type Nanos, ZERO } from '../ledger/money.ts'
+import { correctionOf, type LedgerRow } from '../ledger/settlement.ts'
+import type { Usage } from '../metering/usage.ts'
+import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
+import type { LedgerTable } from './ledger.ts'
+import { usageIn } from './records.ts'
+
+/** The migration: nothing was put right yet. */
+export const CREATE_CORRECTIONS = `
+  -- What was put right together. undoes: the batch whose inverse it is.
+  CREATE TABLE correction_batches (
+    id TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    undoes TEXT,
+    made_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- A row of the ledger that puts another one right, by how much.
+  CREATE TABLE corrections (
+    id TEXT PRIMARY KEY,
+    batch TEXT NOT NULL,
+    corrects TEXT NOT NULL,
+    cost INTEGER NOT NULL,
+    charge INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX corrections_of ON corrections (corrects);
+  CREATE INDEX corrections_in ON corrections (batch, id);`
+
+/** Which calls; null: any. */
+export type CallFilter = {
+  readonly model: string
+  readonly deployment: string | null
+  /** Settled from here on and before there, milliseconds. */
+  readonly from: number
+  readonly until: number
+}
+
+/** A call of the ledger with what was put right of it since. */
+export type CorrectedCall = Pick<
+  LedgerRow,
+  'id' | 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment'
+> & {
+  readonly usage: Usage
+  /** As it was booked: its prices as JSON, or `UNPRICED`. */
+  readonly price: string | null
+  readonly booked: Amounts
+  /** With all corrections of it. */
+  readonly now: Amounts
+}
+
+export type Amounts = { readonly cost: Nanos; readonly charge: Nanos }
+
+/** A call, and by how much it is put right. */
+export type Difference = { readonly call: CorrectedCall; readonly by: Amounts }
+
+/** Rows of a transaction. */
+const SLICE_ROWS = 1_000
+
+const CORRECTED = `
+  SELECT ledger.*, snapshot,
+    (SELECT coalesce(sum(cost), 0) FROM corrections WHERE corrects = ledger.id) AS more_cost,
+    (SELECT coalesce(sum(charge), 0) FROM corrections WHERE corrects = ledger.id) AS more_charge
+  FROM ledger LEFT JOIN prices ON prices.id = ledger.price_id`
+
+/** Calls in the order in which they settled, some at a time. */
+export function* callsIn(
+  database: Database,
+  filter: CallFilter,
+): Generator<readonly CorrectedCall[]> {
+  const { model, deployment, from, until } = filter
+  const page = database.prepare(`
+    ${CORRECTED} WHERE (settled_at, ledger.id) > (?1, ?2) AND settled_at < ?3 AND model = ?4
+      AND (?5 IS NULL OR deployment = ?5) AND outcome <> 'correction'
+    ORDER BY settled_at, ledger.id LIMIT ${SLICE_ROWS}`)
+  let place: [at: SqlValue, id: SqlValue] = [from, '']
+  for (;;) {
+    const rows = page.all(...place, until, model, deployment)
+    if (rows.length > 0) yield rows.map(callOf)
+    if (rows.length < SLICE_ROWS) return
+    const last = rows.at(-1)!
+    place = [last['settled_at'] as number, last['id'] as string]
+  }
+}
+
+/** What undoes a batch, some at a time; what is undone already is left out. */
+export function* inversesOf(database: Database, batch: string): Generator<readonly Difference[]> {
+  const page = database.prepare(`
+    ${CORRECTED.replace('SELECT', 'SELECT made.id AS made, made.cost AS made_cost, made.charge AS made_charge,')}
+    JOIN corrections AS made ON made.corrects = ledger.id
+    WHERE made.batch = ?1 AND made.id > ?2 AND NOT EXISTS (
+      SELECT 1 FROM corrections AS later JOIN correction_batches ON correction_batches.id = batch
+      WHERE later.corrects = made.corrects AND undoes = ?1)
+    ORDER BY made.id LIMIT ${SLICE_ROWS}`)
+  let last = ''
+  for (;;) {
+    const rows = page.all(batch, last)
+    if (rows.length > 0) yield rows.map(inverseOf)
+    if (rows.length < SLICE_ROWS) return
+    last = rows.at(-1)!['made'] as string
+  }
+}
+
+const inverseOf = (row: SqlRow): Difference => ({
+  call: callOf(row),
+  by: {
+    cost: minus(ZERO, row['made_cost'] as Nanos),
+    charge: minus(ZERO, row['made_charge'] as Nanos),
+  },
+})
+
+const callOf = (row: SqlRow): CorrectedCall => ({
+  id: row['id'] as string,
+  tab: row['tab'] as number | null,
+  customerId: row['customer_id'] as string | null,
+  keyId: row['key_id'] as number | null,
+  model: row['model'] as string,
+  deployment: row['deployment'] as string,
+  usage: usageIn(row) as Usage,
+  price: row['snapshot'] as string | null,
+  booked: { cost: row['cost'] as Nanos, charge: row['charge'] as Nanos },
+  now: {
+    cost: ((row['cost'] as number) + (row['more_cost'] as number)) as Nanos,
+    charge: ((row['charge'] as number) + (row['more_charge'] as number)) as Nanos,
+  },
+})
+
+/** Null: there is no such batch. */
+export function batchOf(database: Database, id: string): { readonly reason: string } | null {
+  const row = database.prepare('SELECT reason FROM correction_batches WHERE id = ?1').get(id)
+  return row === null ? null : { reason: row['reason'] as string }
+}
+
+/** Makes what writes corrections. It is to be called inside a transaction. */
+export function correctionWriter(
+  database: Database,
+  parts: { readonly ledger: LedgerTable; readonly newId: () => string; readonly now: number },
+) {
+  const { ledger, newId, now } = parts
+  const addBatch = database.prepare(`
+    INSERT OR IGNORE INTO correction_batches (id, reason, undoes, made_at) VALUES (?1, ?2, ?3, ?4)`)
+  const add = database.prepare(`
+    INSERT INTO corrections (id, batch, corrects, cost, charge) VALUES (?1, ?2, ?3, ?4, ?5)`)
+  // Of the period that runs, the cached sum goes on; of one that is over, nobody believes it.
+  const tabPeriod = database.prepare('SELECT period_start AS at FROM customers WHERE tab = ?1')
+  const keyPeriod = database.prepare('SELECT period_start AS at FROM keys WHERE id = ?1')
+  const periodOf = (of: typeof tabPeriod, id: number | null) => {
+    const at = id === null ? undefined : of.get(id)?.['at']
+    return at === undefined ? null : { periodStart: at as number, told: [] }
+  }
+  const isDrawn = drawnFrom(database)
+
+  return (batch: { id: string; reason: string; undoes: string | null }, made: Difference[]) => {
+    addBatch.run(batch.id, batch.reason, batch.undoes, now)
+    for (const { call, by } of made) {
+      const id = newId()
+      const row = correctionOf(call, { id, ...by, now })
+      const after = periodOf(tabPeriod, call.tab)
+      const credit = isDrawn(call) ? 'drawn' : 'apart'
+      ledger.book({ row, after, key: periodOf(keyPeriod, call.keyId), credit })
+      add.run(id, batch.id, call.id, by.cost, by.charge)
+    }
+  }
+}
+
+/** Whether a call was drawn from a wallet, or would have been, had it been charged anything. */
+function drawnFrom(database: Database): (call: CorrectedCall) => boolean {
+  const ofCall = database.prepare(
+    "SELECT 1 AS is_there FROM credit_entries WHERE call_id = ?1 AND kind = 'draw' LIMIT 1",
+  )
+  const before = database.prepare(`
+    SELECT 1 AS is_there FROM credit_entries
+    WHERE tab = ?1 AND created_at <= (SELECT settled_at FROM ledger WHERE id = ?2) LIMIT 1`)
+  return ({ id, tab, booked }) =>
+    tab !== null &&
+    (ofCall.get(id) !== null || (booked.charge === 0 && before.get(tab, id) !== null))
+}
