@@ -6,7 +6,14 @@ import type { LedgerRow, Outcome } from './settlement.ts'
 export type NamedKey = Pick<VirtualKey, 'hash' | 'alias' | 'labels'>
 
 /** A row of the ledger as reports show it. */
-export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & { readonly key: NamedKey | null }
+export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & {
+  readonly key: NamedKey | null
+  /** Not given: it puts no single row right. */
+  readonly corrects?: Corrects
+}
+
+/** Which row a correction puts right, together with which others, and why. */
+export type Corrects = { readonly id: string; readonly batch: string; readonly reason: string }
 
 /** Which rows; null: any. A customer's are those of all its tabs, also of deleted ones. */
 export type RecordFilter = {

@@ -1,9 +1,10 @@
 import { minus, type Nanos, ZERO } from '../ledger/money.ts'
+import type { Corrects } from '../ledger/record.ts'
 import { correctionOf, type LedgerRow } from '../ledger/settlement.ts'
 import type { Usage } from '../metering/usage.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import type { LedgerTable } from './ledger.ts'
-import { usageIn } from './records.ts'
+import { usageIn } from './usage-in.ts'
 
 /** The migration: nothing was put right yet. */
 export const CREATE_CORRECTIONS = `
@@ -173,3 +174,25 @@ function drawnFrom(database: Database): (call: CorrectedCall) => boolean {
     tab !== null &&
     (ofCall.get(id) !== null || (booked.charge === 0 && before.get(tab, id) !== null))
 }
+
+/** What a correction puts right, and why; null: an operator set a spend, or it is no correction. */
+export function correctedBy(database: Database): (id: string) => Corrects | null {
+  const find = database.prepare(`
+    SELECT corrects, batch, reason FROM corrections
+    JOIN correction_batches ON correction_batches.id = batch WHERE corrections.id = ?1`)
+  return (id) => {
+    const row = find.get(id)
+    if (row === null) return null
+    const { corrects, batch, reason } = row
+    return { id: corrects as string, batch: batch as string, reason: reason as string }
+  }
+}
+
+/** Where corrections do not agree with their rows of the ledger. */
+export const wrongCorrections = (database: Database): string[] =>
+  database
+    .prepare(`
+      SELECT corrections.id, corrects FROM corrections JOIN ledger ON ledger.id = corrections.id
+      WHERE ledger.cost <> corrections.cost OR ledger.charge <> corrections.charge LIMIT 100`)
+    .all()
+    .map(({ id, corrects }) => `ledger row ${id}: corrects ${corrects} by another amount`)

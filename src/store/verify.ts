@@ -5,15 +5,16 @@ import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
+import { wrongCorrections } from './corrections.ts'
 import { wrongCredit } from './credit-proof.ts'
 import { wrongCounts } from './customer-counts.ts'
 import { wrongDays } from './daily.ts'
 import { wrongPruned } from './prune.ts'
 import { chargedBetween } from './pruned.ts'
-import { usageIn } from './records.ts'
 import { wrongRollups } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
+import { usageIn } from './usage-in.ts'
 
 /** What a look through the whole database found. */
 export type Verdict = {
@@ -76,6 +77,7 @@ function look(database: Database, path: string): Verdict {
     ...wrongCounts(database),
     ...wrongPruned(database),
     ...wrongCredit(database),
+    ...wrongCorrections(database),
   ]
   const totals = database
     .prepare(
