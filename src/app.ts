@@ -20,6 +20,7 @@ import { recover } from './gateway/recover.ts'
 import { Router } from './gateway/router.ts'
 import { soundMsOf } from './gateway/sound-length.ts'
 import { retrieve } from './gateway/stored.ts'
+import { Tariffs } from './gateway/tariff.ts'
 import { tokenizerFor } from './gateway/tokenizer.ts'
 import { requireCalls } from './http/access.ts'
 import { authenticator } from './http/auth.ts'
@@ -90,6 +91,7 @@ async function joinParts(config: Config) {
   const { store, accounts, outbox, exporters, now } = books
   const snapshots = new Set(deployments.all.flatMap(snapshotsOf))
   for (const snapshot of snapshots) await store.addPrice(snapshot)
+  if (config.rateCard !== null) await store.rates.add(config.rateCard)
   const masterKey = config.masterKey ?? madeMasterKey(config.databasePath)
   const left = store.openCalls.left()
   const unfinished = store.responses.unfinished()
@@ -126,14 +128,23 @@ async function openBooks(config: Config, watch: Observing) {
   const exporters = await exporting(config, store)
   const { thresholds } = config.budgets
   const creditLowAt = config.credit.lowAt
-  const accounts = new Accounts({ store, budgetOf, periodOf, thresholds, creditLowAt })
+  const tariffs = new Tariffs(config.rateCard)
+  const accounts = new Accounts({
+    store,
+    budgetOf,
+    periodOf,
+    tariffs,
+    thresholds,
+    creditLowAt,
+  })
   const { deliveries } = store
   const { random } = Math
   const { tried } = watch
   const outbox = new Outbox(config.webhooks, { store: deliveries, now, random, newId, tried })
+  const versionOf = (card: string) => store.rates.known(card)
   const commit: Gateway['commit'] = async (settlement, budget, remembered) => {
     const isTold = outbox.receivers.length > 0
-    const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId })) : []
+    const events = isTold ? outbox.address(eventsOf(settlement, { budget, newId, versionOf })) : []
     await store.commit(settlement, events, remembered)
     watch.booked(settlement.row)
     if (events.length > 0) outbox.wake()

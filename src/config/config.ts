@@ -208,6 +208,8 @@ export type Config = {
   readonly portal: Portal
   /** Credit that customers pay in advance. */
   readonly credit: CreditRules
+  /** The rate card of whoever has no other, as JSON (`metering/rate-card.ts`). Null: none. */
+  readonly rateCard: string | null
   readonly routing: RoutingRules
   /** How long calls in flight may take to finish after SIGTERM, milliseconds. */
   readonly shutdownTimeoutMs: number

@@ -8,6 +8,7 @@ import { readGeneral } from './general.ts'
 import { type Flags, readListening } from './listening.ts'
 import { readObserving } from './observing.ts'
 import { readPortal } from './portal.ts'
+import { readDefaultCard } from './rate-card.ts'
 import { type Environment, type MapField, Reader, type Variable } from './reader.ts'
 import { Report } from './report.ts'
 import { checkFallbacks, readRouting } from './routing.ts'
@@ -92,6 +93,7 @@ export function loadConfig({ flags, env, readFile }: Sources): Config {
     budgets: readBudgetRules(reader, { litellm, tollgate }),
     portal: readPortal(reader, tollgate),
     credit: readCredit(reader, tollgate),
+    rateCard: readDefaultCard(reader, tollgate),
     observing: readObserving(reader, flags, { tollgate, litellm }),
     deployments:
       file === null ? [demoDeployment(patience)] : readDeployments(reader, file, patience),

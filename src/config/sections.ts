@@ -158,6 +158,7 @@ export const SECTIONS = {
       'traces_with_customer',
       'portal',
       'credit',
+      'rate_card',
     ]),
     unused: NONE,
   },

@@ -28,7 +28,12 @@ export type CustomerEvent = {
  */
 export function eventsOf(
   { row, after, key }: Settlement,
-  about: { readonly budget: Budget | null; readonly newId: () => string },
+  about: {
+    readonly budget: Budget | null
+    readonly newId: () => string
+    /** The version of a rate card. */
+    readonly versionOf: (card: string) => number | null
+  },
 ): CustomerEvent[] {
   if (after === null || row.customerId === null || row.outcome === 'upstream_failed') return []
   const told = { row, after, key, customerId: row.customerId, ...about }
@@ -92,16 +97,22 @@ type Told = {
   readonly customerId: string
   readonly budget: Budget | null
   readonly newId: () => string
+  readonly versionOf?: (card: string) => number | null
 }
 
 /** `spend` is what this call was charged, as LiteLLM's own example shows. */
 function spendTracked(told: Told): CustomerEvent {
-  const { charge } = told.row
+  const { charge, card } = told.row
   return event(told, {
     event: 'spend_tracked',
     spend: toDollars(charge),
     message: `Customer spend tracked. Customer=${told.customerId}, spend=${dollarsText(charge)}`,
     projection: null,
+    more: {
+      cost: toDollars(told.row.cost),
+      charge: toDollars(charge),
+      rate_card_version: card === null ? null : (told.versionOf?.(card) ?? null),
+    },
   })
 }
 
@@ -138,6 +149,8 @@ function sentence({ customerId, after, budget }: Told, { event, share }: Crossin
       return `Budget crossed. ${spend}${max}`
     case 'projected_limit_exceeded':
       return `The budget will be crossed at the present rate. ${spend}${max}`
+    case 'margin_negative':
+      return `Customer costs more today than it is charged. ${spend}`
   }
 }
 

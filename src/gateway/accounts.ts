@@ -2,10 +2,12 @@ import type { Budget, BudgetMode } from '../ledger/budget.ts'
 import type { BudgetedCustomer, Customer } from '../ledger/customer.ts'
 import type { BudgetedKey, VirtualKey } from '../ledger/key.ts'
 import { type Nanos, plus, ZERO } from '../ledger/money.ts'
-import { type Period, WHOLE_LIFE } from '../ledger/period.ts'
-import type { LedgerRow, SettledSums, Settlement } from '../ledger/settlement.ts'
-import { crossings } from '../ledger/thresholds.ts'
-import type { Wallet } from '../ledger/wallet.ts'
+import type { OpenCall } from '../ledger/open-call.ts'
+import { WHOLE_LIFE } from '../ledger/period.ts'
+import type { Settlement } from '../ledger/settlement.ts'
+
+import type { AccountParts } from './account-parts.ts'
+import { type Free, freeOf, holdFree, leftAtSettlement, useFree } from './allowance.ts'
 import { heldOn, settleOn, withdraw } from './live-account.ts'
 import {
   type LiveCustomer,
@@ -17,32 +19,10 @@ import {
   type Reservation,
 } from './live-owner.ts'
 import { LiveOwners } from './live-owners.ts'
-import { type WalletStore, Wallets } from './wallets.ts'
-
-/** What the accounts need of the store. */
-export type AccountStore = {
-  findCustomer(id: string): BudgetedCustomer | null
-  /** An unknown customer is created: its first call does that. */
-  findOrOpenCustomer(id: string): BudgetedCustomer
-  /** Charged for one model on a tab since a moment, milliseconds. */
-  spentOnModelSince(tab: number, model: string, since: number): Nanos
-  readonly keys: {
-    find(hash: string): BudgetedKey | null
-    spentOnModelSince(id: number, model: string, since: number): Nanos
-  }
-  readonly credit: WalletStore & { wallet(tab: number): Wallet | null }
-}
-
-export type AccountParts = {
-  readonly store: AccountStore
-  /** The budget that binds a customer: its own, or else the server's default. */
-  readonly budgetOf: (assigned: Budget | null) => Budget | null
-  readonly periodOf: (budget: Budget | null, now: number) => Period
-  /** Shares of `max_budget` at which an event is told. */
-  readonly thresholds: readonly number[]
-  /** The balance at which `credit_low` is told; null: at none. */
-  readonly creditLowAt: Nanos | null
-}
+import { knowMargin } from './margin.ts'
+import { settleHolds, sumsAfter } from './settled.ts'
+import { chargedRow, type MeteredRow, type Tariff } from './tariff.ts'
+import { Wallets } from './wallets.ts'
 
 /** What an operator changed: ids of customers and of budgets, hashes of keys before and after. */
 export type Changed = {
@@ -116,19 +96,36 @@ export class Accounts {
   ): Place[] {
     const { model, now } = about
     const places: Place[] = []
-    const add = (owner: LiveOwner, accounts: Place['on'][]) => {
+    const add = (owner: LiveOwner, accounts: Place['on'][], takes: Place['takes']) => {
       const mode = owner.budget?.mode ?? about.mode
-      for (const on of accounts) places.push({ owner, on, mode })
+      for (const on of accounts) places.push({ owner, on, mode, takes })
     }
     if (customer !== null) {
-      add(customer, this.#customers.accountsFor(customer, model, now))
+      add(customer, this.#customers.accountsFor(customer, model, now), 'counted')
       if (customer.wallet !== null) {
         this.wallets.expire(customer, customer.wallet, now)
-        add(customer, [customer.wallet.on])
+        add(customer, [customer.wallet.on], 'charge')
       }
     }
-    if (key !== null) add(key, this.#keys.accountsFor(key, model, now))
+    if (key !== null) add(key, this.#keys.accountsFor(key, model, now), 'charge')
     return places
+  }
+
+  /** By what a call for a customer is charged; null: it names none, or its charge is its cost. */
+  tariffFor(id: string | null, now: number): Tariff | null {
+    if (id === null) return null
+    const live = this.find(id, now)
+    const { tariffs, budgetOf, store } = this.#parts
+    const tariff = tariffs.of(live?.self ?? null, live === null ? budgetOf(null) : live.budget)
+    if (live !== null && tariff?.text != null) knowMargin(live, store.rates.marginOf, now)
+    return tariff
+  }
+
+  /** What is left of a tariff's allowance; null: it has none. */
+  freeOf(customer: LiveCustomer | null, tariff: Tariff | null, now: number): Free | null {
+    const free = freeOf(customer, tariff, { usedFree: this.#parts.store.rates.usedFree, now })
+    // It takes off the charge, and nothing off the cost: where that counts, it is held for whole.
+    return tariff?.counts === 'cost' ? null : free
   }
 
   /** Makes a reservation known whose money is held already. */
@@ -159,29 +156,21 @@ export class Accounts {
   }
 
   /** Replaces a call's hold by its charge. `written` is to be called when that is on disk. */
-  settle(reservation: Reservation | null, row: LedgerRow, tokens: number): Settlement {
-    if (reservation === null) return { row, after: null, key: null }
+  settle(reservation: Reservation | null, metered: MeteredRow, tokens: number): Settlement {
+    if (reservation === null) return { row: chargedRow(metered, null, 0), after: null, key: null }
     const { wallet = null } = reservation.customer ?? {}
     const isDrawn = wallet !== null && reservation.holds.some(({ on }) => on === wallet.on)
-    const { customer, key, holds, worstCase, model } = reservation
+    const { customer, key, worstCase, tariff, free } = reservation
+    const left = leftAtSettlement(customer, reservation, metered.settledAt)
+    const row = chargedRow(metered, tariff, left)
     if (customer !== null) this.#customers.current(customer, row.settledAt)
     if (key !== null) this.#keys.current(key, row.settledAt)
-    for (const hold of holds) {
-      settleOn(hold.on, { held: heldOn(hold, worstCase), charge: row.charge })
-      hold.rate?.window.settle(hold.rate.hold, tokens)
-    }
-    for (const owner of ownersOf(reservation)) {
-      // A limit of the model that was set while the call was in flight counts it as well.
-      const late = owner.models.get(model)
-      if (late !== undefined && holds.every(({ on }) => on !== late)) {
-        settleOn(late, { held: ZERO, charge: row.charge })
-      }
-      owner.reservations.delete(reservation)
-      owner.totalSpent = plus(owner.totalSpent, row.charge)
-    }
+    holdFree(customer, tariff, -free)
+    if (customer !== null) useFree(customer, row)
+    settleHolds(reservation, row, tokens)
     this.#held.count--
     this.#held.money = (this.#held.money - worstCase) as Nanos
-    const after = customer === null ? null : this.#after(customer, row)
+    const after = customer === null ? null : sumsAfter(customer, row, this.#parts.thresholds)
     const settlement = { row, after, key: key === null ? null : settledKey(key) }
     if (customer === null || after === null || wallet === null) return settlement
     // What was admitted before there was a wallet is not held on it, and not its to pay.
@@ -197,11 +186,12 @@ export class Accounts {
 
   /** Gives back what is held for a call that is not sent after all, as if it had never come. */
   release(reservation: Reservation) {
-    const { holds, worstCase } = reservation
+    const { holds, worstCase, customer, tariff, free } = reservation
     for (const hold of holds) {
       settleOn(hold.on, { held: heldOn(hold, worstCase), charge: ZERO })
       withdraw(hold)
     }
+    holdFree(customer, tariff, -free)
     for (const owner of ownersOf(reservation)) {
       owner.reservations.delete(reservation)
       owner.unwritten--
@@ -214,15 +204,26 @@ export class Accounts {
    * Books the charge of a call of an earlier process, for which nothing is held any more. Before
    * the first call no key is in memory, so only the disk need know what its key was charged.
    */
-  book(row: LedgerRow): { readonly settlement: Settlement; readonly budget: Budget | null } {
-    const live = row.customerId === null ? null : this.find(row.customerId, row.settledAt)
-    if (live === null || live.self.tab !== row.tab) {
+  book(
+    metered: MeteredRow,
+    of: Pick<OpenCall, 'card' | 'counts'>,
+  ): { readonly settlement: Settlement; readonly budget: Budget | null } {
+    const { settledAt, customerId } = metered
+    const live = customerId === null ? null : this.find(customerId, settledAt)
+    const { tariffs, store } = this.#parts
+    const tariff = tariffs.named(of)
+    const isOfTab = live !== null && live.self.tab === metered.tab
+    const about = { usedFree: store.rates.usedFree, now: settledAt }
+    const free = freeOf(isOfTab ? live : null, tariff, about)
+    const row = chargedRow(metered, tariff, free?.left ?? 0)
+    if (live === null || !isOfTab) {
       return { settlement: { row, after: null, key: null, credit: 'drawn' }, budget: null }
     }
     const { main, wallet, budget } = live
-    settleOn(main, { held: ZERO, charge: row.charge })
+    useFree(live, row)
+    settleOn(main, { held: ZERO, charge: row.counted })
     live.totalSpent = plus(live.totalSpent, row.charge)
-    const after = this.#after(live, row)
+    const after = sumsAfter(live, row, this.#parts.thresholds)
     if (wallet === null) return { settlement: { row, after, key: null }, budget }
     settleOn(wallet.on, { held: ZERO, charge: row.charge })
     const drawn = this.wallets.drawn(after, wallet, row)
@@ -258,29 +259,6 @@ export class Accounts {
     for (const id of budgets) {
       this.#customers.reloadOn(id, now)
       this.#keys.reloadOn(id, now)
-    }
-  }
-
-  #after(live: LiveCustomer, row: LedgerRow): SettledSums {
-    const { main, budget, told, totalSpent } = live
-    const { thresholds } = this.#parts
-    const crossed =
-      budget === null
-        ? []
-        : crossings(main.account, {
-            softBudget: budget.softBudget,
-            thresholds,
-            period: main.period,
-            told,
-            now: row.settledAt,
-          })
-    live.told = [...told, ...crossed.map(({ name }) => name)]
-    return {
-      account: main.account,
-      totalSpent,
-      periodStart: main.period.start,
-      crossed,
-      told: crossed.map(({ name }) => name),
     }
   }
 }

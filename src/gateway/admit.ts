@@ -60,7 +60,8 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
   requireHealth(gate)
   if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
   if (call.customerId === null && call.key === null) return { reservation: null, cap: null }
-  const { demand, prompt } = demandOf(call, call.deployment)
+  const tariff = gate.accounts.tariffFor(call.customerId, gate.now())
+  const { demand, prompt } = demandOf(call, call.deployment, tariff)
   const { model } = call
 
   const attempt = (exact: Demand | null): { owners: LiveOwner[]; reserved: Reserved } => {
@@ -80,6 +81,8 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
         model,
         demand: exact ?? demand,
         prompt: exact === null ? prompt : null,
+        tariff,
+        free: gate.accounts.freeOf(named.customer, tariff, now),
         now,
       },
       {

@@ -113,7 +113,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
   const identity = { id: call.id, endpoint, ...whose, model, json, upload, startedAt }
   const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
-  const open = () => openCallOf(metered(), repeat)
+  const open = () => openCallOf(metered(), attempts.stop.reservation?.tariff ?? null, repeat)
   const breakOff = new BreakOff()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
   const departure = new Departure(call.signal, breakOff, rulesNow())
@@ -210,7 +210,7 @@ function settleOnce(
     const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
     await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
     gateway.accounts.written(reservation)
-    seen.booked(row)
+    seen.booked(settlement.row)
     return settlement
   }
   const ended = () => {

@@ -13,6 +13,7 @@ import type { Deployment } from './deployments.ts'
 import { type Endpoint, wholeNumber } from './endpoint.ts'
 import { mediaCallOf, type Upload } from './media-call.ts'
 import { Prompt } from './prompt.ts'
+import { type Tariff, worstRatesBy } from './tariff.ts'
 
 /**
  * What is added to our count of a prompt before it is held: our tokenizer is OpenAI's, others split
@@ -33,6 +34,8 @@ export type CallDemand = {
 export type Demanding = {
   readonly endpoint: Endpoint
   readonly json: Json
+  /** As the client asked for it. */
+  readonly model: string
   /** The body that `json` was read from. */
   readonly text: string
   readonly bodyBytes: number
@@ -47,7 +50,11 @@ export type Demanding = {
  * than bytes, and for a customer far from its limit that is good enough and costs nothing.
  * Throws `invalid_request` for a cap or a number of choices that is none.
  */
-export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
+export function demandOf(
+  call: Demanding,
+  deployment: Deployment,
+  tariff: Tariff | null = null,
+): CallDemand {
   const { endpoint, json, text } = call
   const images = imageCount(json) * imageTokensMax(deployment.pricedAs.model)
   const isAnthropic = deployment.provider === 'anthropic'
@@ -67,7 +74,10 @@ export function demandOf(call: Demanding, deployment: Deployment): CallDemand {
   }
   const prices = pricesThatMayApply(json, deployment)
   const sized = (inputTokens: number): Demand => {
-    const rates = prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
+    const at = (prices: readonly Price[] | null) =>
+      prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
+    const own = tariff?.card?.prices.get(call.model)
+    const rates = worstRatesBy(tariff, at(prices), own === undefined ? null : at([own]))
     return { ...base, inputTokens, rates }
   }
   const besides = images + documents + call.context

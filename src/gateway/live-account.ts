@@ -20,11 +20,15 @@ export type LiveAccount = {
   window: RateWindow | null
 }
 
+/** Which amount of a call an account takes: what counts on the customer's budget, or the charge. */
+export type Takes = 'counted' | 'charge'
+
 /** A call's place on one account. */
 export type Hold = {
   readonly on: LiveAccount
   /** How the account was kept when the call was admitted. */
   readonly mode: BudgetMode
+  readonly takes: Takes
   /** Null: no limit by the minute. */
   readonly rate: { readonly window: RateWindow; readonly hold: RateHold } | null
 }
@@ -64,14 +68,14 @@ export const moneyLeft = (live: LiveAccount): Nanos | null => headroom(live.acco
 
 /** Counts a call by the minute, or says which limit refuses it; then nothing is counted. */
 export function admitByMinute(
-  { on, mode }: Pick<Hold, 'on' | 'mode'>,
+  { on, mode, takes }: Pick<Hold, 'on' | 'mode' | 'takes'>,
   call: { readonly now: number; readonly tokens: number },
 ): { readonly hold: Hold } | { readonly refusal: RateRefusal } {
   const window = windowOf(on)
-  if (window === null) return { hold: { on, mode, rate: null } }
+  if (window === null) return { hold: { on, mode, takes, rate: null } }
   const admitted = window.admit(on.limits, call)
   if (admitted.refused !== null) return { refusal: admitted }
-  return { hold: { on, mode, rate: { window, hold: admitted } } }
+  return { hold: { on, mode, takes, rate: { window, hold: admitted } } }
 }
 
 /** Undoes `admitByMinute`, for a call that was refused after all. */

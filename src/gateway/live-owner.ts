@@ -3,9 +3,12 @@ import type { Customer } from '../ledger/customer.ts'
 import type { VirtualKey } from '../ledger/key.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Demand } from '../metering/worst-case.ts'
-import type { Hold, LiveAccount } from './live-account.ts'
+import type { LiveAllowance } from './allowance.ts'
+import type { Hold, LiveAccount, Takes } from './live-account.ts'
 import type { LiveWallet } from './live-wallet.ts'
+import type { LiveMargin } from './margin.ts'
 import type { Prompt } from './prompt.ts'
+import type { Tariff } from './tariff.ts'
 
 /**
  * Whom a call is held on, with its sums in memory: the customer whose tab it is on, and the virtual
@@ -22,6 +25,10 @@ export type Live<Self> = {
   totalSpent: Nanos
   /** Credit paid in advance; null: it has no wallet. */
   wallet: LiveWallet | null
+  /** What is free each month by its rate card; null: nobody has asked yet. */
+  allowance: LiveAllowance | null
+  /** What its charges of the day are more than they cost; null: no rate card has asked yet. */
+  margin: LiveMargin | null
   /** What was told in this period of thresholds crossed. */
   told: readonly string[]
   /** Those of the calls in flight. */
@@ -42,6 +49,7 @@ export type Place = {
   readonly owner: LiveOwner
   readonly on: LiveAccount
   readonly mode: BudgetMode
+  readonly takes: Takes
 }
 
 /** What is held for a call in flight, from admission to settlement. */
@@ -51,6 +59,10 @@ export type Reservation = Owners & {
   /** Milliseconds. */
   readonly admittedAt: number
   worstCase: Nanos
+  /** By what it is charged; null: the charge is the cost. */
+  readonly tariff: Tariff | null
+  /** Held of the tariff's allowance, in its unit; it is off `worstCase`. */
+  readonly free: number
   /** That `worstCase` covers, over all choices. */
   outputTokens: number
   /** What it may come to; with a prompt that was counted, when somebody had to. */

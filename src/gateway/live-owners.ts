@@ -131,6 +131,8 @@ export class LiveOwners<Self extends Row> {
       models: new Map(),
       totalSpent: self.totalSpent,
       wallet: null,
+      allowance: null,
+      margin: null,
       told: self.told ?? [],
       reservations: new Set(),
       unwritten: 0,

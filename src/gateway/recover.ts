@@ -47,7 +47,7 @@ export async function recover(parts: {
       const stored = unfinished.get(open.id) ?? null
       const reported = stored === null ? null : await reportedOf(stored, deployments)
       const row = interruptedRow(open, reported, now())
-      const { settlement, budget } = accounts.book(row)
+      const { settlement, budget } = accounts.book(row, open)
       const context = reported === null ? 0 : inputTokens(reported) + outputTokens(reported)
       const done = stored === null ? null : { ...stored, context }
       return commit(settlement, budget, { kept: keptOf(open, row.settledAt), stored: done })

@@ -1,4 +1,4 @@
-import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
+import { type Nanos, nanos, plus, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
 import {
   type Demand,
@@ -10,6 +10,7 @@ import {
   worstCase,
 } from '../metering/worst-case.ts'
 import type { Accounts } from './accounts.ts'
+import { type Free, holdFree, lessFree } from './allowance.ts'
 import {
   admitByMinute,
   type Hold,
@@ -22,6 +23,7 @@ import {
 } from './live-account.ts'
 import type { LiveOwner, Owners, Place, Reservation } from './live-owner.ts'
 import type { Prompt } from './prompt.ts'
+import type { Tariff } from './tariff.ts'
 
 /** A call that asks for its place on the accounts of its customer and its key. */
 export type Request = Owners & {
@@ -30,6 +32,10 @@ export type Request = Owners & {
   readonly demand: Demand
   /** That has not been counted for `demand`; null: it is. */
   readonly prompt: Prompt | null
+  /** By what it is charged, and in `demand` already; null: the charge is the cost. */
+  readonly tariff: Tariff | null
+  /** What is left of the tariff's allowance; null: it has none. */
+  readonly free: Free | null
   readonly now: number
 }
 
@@ -48,9 +54,12 @@ export type Reserved =
  */
 export function reserve(accounts: Accounts, request: Request, rules: SizeRules): Reserved {
   const { places, demand, now } = request
-  const used = places.find(isUsedUp)
+  const whole = wholeSize(demand, rules)
+  // What is free needs no room, not even that of a budget that is used up.
+  const isFree = request.free !== null && netOf(whole, request.free) === 0
+  const used = isFree ? undefined : places.find(isUsedUp)
   if (used !== undefined) return { kind: 'over', at: used, least: ZERO }
-  const room = roomOf(places.filter(isStrict), now)
+  const room = roomWith(request.free, roomOf(places.filter(isStrict), now), whole)
   const size =
     request.prompt === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
   if (size === null) return tooLarge(request, rules)
@@ -68,8 +77,12 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   const reservation = reservationOf(request, size, holds)
   for (const hold of holds) {
     if (!isStrict(hold)) holdAnyway(hold.on, heldOn(hold, reservation.worstCase))
-    else if (!holdMoney(hold.on, size.worstCase)) throw new RangeError('the room was miscounted')
+    else if (isFree) holdAnyway(hold.on, ZERO)
+    else if (!holdMoney(hold.on, netOf(size, request.free))) {
+      throw new RangeError('the room was miscounted')
+    }
   }
+  holdFree(request.customer, request.tariff, reservation.free)
   accounts.add(reservation)
   return { kind: 'held', reservation, cap: size.cap }
 }
@@ -93,9 +106,37 @@ export function tighten(accounts: Accounts, owner: LiveOwner) {
   }
 }
 
-/** What a call comes to at worst if it writes so much, over all choices. */
-export const worstCaseOf = ({ demand }: Reservation, outputTokens: number): Nanos =>
-  worstCase({ input: demand.inputTokens, output: outputTokens }, demand.rates)
+/** What a call comes to at worst if it writes so much, over all choices, less what is free. */
+export function worstCaseOf(reservation: Reservation, outputTokens: number): Nanos {
+  const { demand, tariff, free } = reservation
+  const tokens = { input: demand.inputTokens, output: outputTokens }
+  const gross = worstCase(tokens, demand.rates)
+  const allowance = tariff?.card?.allowance ?? null
+  const left = allowance === null ? null : { allowance, left: free }
+  return lessFree({ gross, tokens: tokens.input + tokens.output }, left)
+}
+
+const tokensIn = ({ inputTokens, outputTokens }: Size): number => inputTokens + outputTokens
+
+const netOf = (size: Size, free: Free | null): Nanos =>
+  lessFree({ gross: size.worstCase, tokens: tokensIn(size) }, free)
+
+/**
+ * The room for a call of which some is free. Of tokens only a call that fits whole with them has
+ * any use: what a part of it came to would depend on the cap that is looked for.
+ */
+function roomWith(free: Free | null, room: Room, whole: Size): Room {
+  const { money } = room
+  if (free === null || money === null) return room
+  if (netOf(whole, free) <= money) return { ...room, money: nanos(Number.MAX_SAFE_INTEGER) }
+  return free.allowance.unit === 'money' ? { ...room, money: plus(money, nanos(free.left)) } : room
+}
+
+/** What is to be held of what is free. */
+function freeFor(size: Size, free: Free | null): number {
+  if (free === null) return 0
+  return Math.min(free.left, free.allowance.unit === 'money' ? size.worstCase : tokensIn(size))
+}
 
 /** Only a strict budget lowers a call's cap, or refuses it for what it may come to. */
 const isStrict = ({ mode }: Pick<Place, 'mode'>): boolean => mode === 'strict'
@@ -136,7 +177,9 @@ function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Re
     holds,
     model,
     admittedAt,
-    worstCase: isSoft ? ZERO : size.worstCase,
+    worstCase: isSoft ? ZERO : netOf(size, request.free),
+    tariff: request.tariff,
+    free: freeFor(size, request.free),
     outputTokens: size.outputTokens,
     demand,
     prompt: isSoft ? null : prompt,
@@ -144,16 +187,16 @@ function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Re
 }
 
 /** Says whether it is the money or the minute that has no room for even the least of the call. */
-function tooLarge({ places, demand, now }: Request, rules: SizeRules): Reserved {
+function tooLarge({ places, demand, free, now }: Request, rules: SizeRules): Reserved {
   const strict = places.filter(isStrict)
   const output = Math.min(demand.cap ?? rules.outputTokensMin, rules.outputTokensMin)
-  const least = worstCase(
-    { input: demand.inputTokens, output: output * demand.choices },
-    demand.rates,
-  )
+  const outputTokens = output * demand.choices
+  const gross = worstCase({ input: demand.inputTokens, output: outputTokens }, demand.rates)
+  const isLess = free !== null && free.allowance.unit === 'money'
+  const least = isLess ? nanos(Math.max(0, gross - free.left)) : gross
   const short = strict.find(({ on }) => (moneyLeft(on) ?? least) < least)
   if (short !== undefined) return { kind: 'over', at: short, least }
-  const tokens = demand.inputTokens + output * demand.choices
+  const tokens = demand.inputTokens + outputTokens
   for (const place of strict) {
     const admitted = admitByMinute(place, { now, tokens })
     if ('refusal' in admitted) return { kind: 'by minute', at: place, refusal: admitted.refusal }

@@ -1,6 +1,6 @@
 import { type Nanos, ZERO } from '../ledger/money.ts'
 import { hasDelivered, type OpenCall } from '../ledger/open-call.ts'
-import { type LedgerRow, type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
+import { type Outcome, UNPRICED, type UsageSource } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
 import type { Encode } from '../metering/tokens.ts'
@@ -9,6 +9,7 @@ import { chargedOf, countedUsage } from './counted-usage.ts'
 import { type Deployment, pricedIn } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Upload } from './media-call.ts'
+import type { MeteredRow, Tariff } from './tariff.ts'
 
 /** How a call ended, as far as whoever read the answer knows. */
 export type Ending = {
@@ -67,7 +68,7 @@ export async function rowOf(
     readonly now: () => number
     readonly tokenizerFor: (model: string) => Promise<Encode>
   },
-): Promise<{ readonly row: LedgerRow; readonly tokens: number }> {
+): Promise<{ readonly row: MeteredRow; readonly tokens: number }> {
   const { usage, usageSource } = await usageOf(call, ending, world.tokenizerFor)
   const priced = pricedIn(call.deployment, ending.service ?? null)
   const cost: Nanos = priced === null ? ZERO : costOf(usage, priced.price)
@@ -82,16 +83,22 @@ export async function rowOf(
 export function unmeteredRow(
   call: MeteredCall,
   now: number,
-): { readonly row: LedgerRow; readonly tokens: number } {
+): { readonly row: MeteredRow; readonly tokens: number } {
   const price = pricedIn(call.deployment, null)?.snapshot ?? UNPRICED
   const counted = { usageSource: 'none', usage: NO_USAGE, cost: ZERO, price } as const
   return { row: row(call, { ...counted, outcome: 'interrupted' }, now), tokens: 0 }
 }
 
 /** A call as it is written down at its admission. */
-export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenCall => ({
+export const openCallOf = (
+  call: MeteredCall,
+  tariff: Tariff | null,
+  repeat: OpenCall['repeat'],
+): OpenCall => ({
   ...identityOf(call),
   price: pricedIn(call.deployment, null)?.snapshot ?? UNPRICED,
+  card: tariff?.text ?? null,
+  counts: tariff?.counts ?? 'charge',
   repeat,
   input: 0,
   output: 0,
@@ -102,14 +109,14 @@ export const openCallOf = (call: MeteredCall, repeat: OpenCall['repeat']): OpenC
  * The row of a call that the death of an earlier process broke off: at what its upstream says of it
  * (`reported`), else at what it had delivered.
  */
-export function interruptedRow(open: OpenCall, reported: Usage | null, now: number): LedgerRow {
-  const { repeat, input, output, usage: counted, ...identity } = open
+export function interruptedRow(open: OpenCall, reported: Usage | null, now: number): MeteredRow {
+  const { repeat, input, output, usage: counted, card, counts, ...identity } = open
   const text = output === 0 ? NO_USAGE : { ...NO_USAGE, input, output }
   const usage = reported ?? { ...NO_USAGE, ...(counted ?? text) }
   const cost = open.price === UNPRICED ? ZERO : costOf(usage, JSON.parse(open.price) as Price)
   const ownSource = hasDelivered(open) ? 'estimated' : 'none'
   const usageSource = reported === null ? ownSource : 'upstream'
-  const settled = { outcome: 'interrupted', usageSource, usage, cost, charge: cost } as const
+  const settled = { outcome: 'interrupted', usageSource, usage, cost } as const
   return { ...identity, ...settled, settledAt: now }
 }
 
@@ -125,9 +132,9 @@ const identityOf = (call: MeteredCall) => ({
 
 const row = (
   call: MeteredCall,
-  counted: Pick<LedgerRow, 'outcome' | 'usageSource' | 'usage' | 'cost' | 'price'>,
+  counted: Pick<MeteredRow, 'outcome' | 'usageSource' | 'usage' | 'cost' | 'price'>,
   settledAt: number,
-): LedgerRow => ({ ...identityOf(call), ...counted, charge: counted.cost, settledAt })
+): MeteredRow => ({ ...identityOf(call), ...counted, settledAt })
 
 async function usageOf(
   call: MeteredCall,

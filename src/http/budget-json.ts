@@ -6,6 +6,7 @@ import type { Budget, BudgetMode, Limits, ModelBudget } from '../ledger/budget.t
 import { fromDollars, type Nanos, toDollars } from '../ledger/money.ts'
 import { parseDuration } from '../ledger/period.ts'
 import {
+  given,
   Id,
   NullableCount,
   NullableDollars,
@@ -15,6 +16,7 @@ import {
   timeText,
 } from './fields.ts'
 import { shown } from './misfit.ts'
+import { Count, cardJson, RateCard, readRateCard } from './rate-card-json.ts'
 
 /** A budget as clients write and read it, and the way between that and ours. */
 
@@ -123,10 +125,17 @@ const WeekStart = NullableText({
 
 const GIVEN = { ...LIMITS, ...OWN_LIMITS, week_start: WeekStart }
 
+/** What a budget says besides of the money of customers on it; keys have none of it. */
+const MONEY = { rate_card: RateCard, count: Count }
+
+/** The fields of a budget for customers, each of which may be left out. */
+export const TIER_FIELDS = Type.Partial(Type.Object({ ...GIVEN, ...MONEY })).properties
+
 /** The limits as fields of a body: each may be left out. */
 export const LIMIT_FIELDS = Type.Partial(Type.Object(GIVEN)).properties
 
 type LimitFields = Partial<Type.Static<Type.TObject<typeof GIVEN>>>
+type TierFields = Partial<Type.Static<Type.TObject<typeof GIVEN & typeof MONEY>>>
 
 const who = {
   description: 'Who did it; the holder of the master key.',
@@ -145,6 +154,7 @@ export const BudgetSchema = Type.Object(
     }),
     updated_by: Type.String(who),
     ...OWN_LIMITS,
+    ...MONEY,
     customers: Type.Optional(
       Type.Integer({
         description: 'Customers on it. In `/budget/list` and `/budget/info` only.',
@@ -161,7 +171,7 @@ export type BudgetJson = Type.Static<typeof BudgetSchema>
  * Only what was given; null where a limit is lifted. Throws `invalid_request` for a period, a zone
  * or a weekday that is none.
  */
-export function readLimits(fields: LimitFields): Partial<Limits> {
+export function readLimits(fields: LimitFields & Pick<TierFields, 'count'>): Partial<Limits> {
   const { budget_duration: duration, budget_reset_at: resetAt } = fields
   return given({
     maxBudget: money(fields.max_budget),
@@ -177,8 +187,15 @@ export function readLimits(fields: LimitFields): Partial<Limits> {
     timezone: text(fields.timezone, checkedZone),
     weekStart: text(fields.week_start, checkedWeekday),
     dayOfMonth: fields.day_of_month,
+    counts: fields.count,
   })
 }
+
+/** The same of a tier, with the rate card of whoever is on it. */
+export const readTier = (fields: TierFields): Partial<Limits> => ({
+  ...readLimits(fields),
+  ...given({ rateCard: readRateCard(fields.rate_card) }),
+})
 
 /** Whether any limit is set; `{"max_budget": null}` sets none. */
 export const limitsAnything = (limits: Partial<Limits>): boolean =>
@@ -204,6 +221,8 @@ export function budgetJson(budget: Budget, resetsAt: number | null): BudgetJson 
     timezone: budget.timezone,
     week_start: budget.weekStart,
     day_of_month: budget.dayOfMonth,
+    rate_card: cardJson(budget.rateCard),
+    count: budget.counts,
   }
 }
 
@@ -279,11 +298,3 @@ const money = (amount: number | null | undefined): Nanos | null | undefined =>
   typeof amount === 'number' ? fromDollars(amount) : amount
 
 const dollars = (amount: Nanos | null) => (amount === null ? null : toDollars(amount))
-
-type Given<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }
-
-/** Without the fields that are undefined: those were not given. */
-export function given<Fields extends object>(fields: Fields): Given<Fields> {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as Given<Fields>
-}

@@ -3,7 +3,7 @@ import * as Type from 'typebox'
 import { ulid } from 'ulid'
 import { Refusal } from '../errors.ts'
 import type { Budget, Limits } from '../ledger/budget.ts'
-import { budgetJson, LIMIT_FIELDS, readLimits } from './budget-json.ts'
+import { budgetJson, readTier, TIER_FIELDS } from './budget-json.ts'
 import { BudgetSettings, budgetSettings } from './budget-settings.ts'
 import { Id, NullableId } from './fields.ts'
 import { JSON_BODY } from './json-body.ts'
@@ -54,14 +54,14 @@ const NewBudget = checked(
       budget_id: Type.Optional(
         NullableId({ ...about, description: 'Names the budget; made up when not given.' }),
       ),
-      ...LIMIT_FIELDS,
+      ...TIER_FIELDS,
     },
     closedLike({ budget_id: 'pro', max_budget: 100, budget_duration: '30d' }),
   ),
 )
 const BudgetChange = checked(
   Type.Object(
-    { budget_id: Id(about), ...LIMIT_FIELDS },
+    { budget_id: Id(about), ...TIER_FIELDS },
     closedLike({ budget_id: 'pro', max_budget: 200 }),
   ),
 )
@@ -130,7 +130,7 @@ export function budgetRoutes(parts: BudgetParts) {
     .post(
       '/new',
       async ({ body }) => {
-        const limits = readLimits(body)
+        const limits = readTier(body)
         requireServedIn(limits, parts.models())
         const id = body.budget_id ?? ulid()
         return json(await budgets.createBudget({ id, limits, createdBy: OPERATOR }))
@@ -150,7 +150,7 @@ export function budgetRoutes(parts: BudgetParts) {
     .post(
       '/update',
       async ({ body }) => {
-        const limits = readLimits(body)
+        const limits = readTier(body)
         requireServedIn(limits, parts.models())
         return json(await budgets.updateBudget(body.budget_id, limits, OPERATOR))
       },

@@ -69,6 +69,18 @@ const REFUSALS = [
       'Held for calls in flight: 0; the budget resets at 2026-12-01T00:00:00.000Z.',
   ),
   new Refusal(
+    'credit_exhausted',
+    'End User=alice has not enough credit for this call. Balance: 0.000257, held for calls in ' +
+      'flight: 0 dollars. Top up at https://app.example.com/billing?customer=alice .',
+    {
+      more: {
+        balance: 0.000257,
+        held: 0,
+        top_up_url: 'https://app.example.com/billing?customer=alice',
+      },
+    },
+  ),
+  new Refusal(
     'key_model_not_allowed',
     "key not allowed to access model. This key can only access models=['demo']. " +
       'Tried to access gpt-4o',
@@ -275,5 +287,7 @@ export const COUNT_TOKENS_DOCS = operation({
     schema: Type.Unknown({ description: '`{"input_tokens": 14}`' }),
     headers: { 'x-tollgate-call-id': COST_HEADERS['x-tollgate-call-id'] },
   },
-  refusals: REFUSALS.filter(({ code }) => code !== 'budget_exceeded'),
+  refusals: REFUSALS.filter(
+    ({ code }) => code !== 'budget_exceeded' && code !== 'credit_exhausted',
+  ),
 })

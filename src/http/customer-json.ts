@@ -3,9 +3,19 @@ import { Refusal } from '../errors.ts'
 import { type Budget, type Limits, NO_LIMITS } from '../ledger/budget.ts'
 import { type BudgetedCustomer, NEW_PROFILE, type Profile } from '../ledger/customer.ts'
 import { fromDollars, type Nanos, toDollars } from '../ledger/money.ts'
-import { budgetJson, given, LIMIT_FIELDS, limitsAnything, readLimits } from './budget-json.ts'
-import { Dollars, Id, NullableDollars, NullableId, NullableText, Time, timeText } from './fields.ts'
+import { budgetJson, LIMIT_FIELDS, limitsAnything, readLimits } from './budget-json.ts'
+import {
+  Dollars,
+  given,
+  Id,
+  NullableDollars,
+  NullableId,
+  NullableText,
+  Time,
+  timeText,
+} from './fields.ts'
 import { named } from './operation.ts'
+import { Count, cardJson, RateCard, readRateCard } from './rate-card-json.ts'
 
 /** A customer as clients write and read it, and the way between that and ours. */
 
@@ -43,6 +53,9 @@ const Metadata = Type.Unsafe<Record<string, unknown> | null>({
   examples: [{ plan: 'yearly' }],
 })
 
+/** Limits of its own. */
+const OWN_LIMITS = { ...LIMIT_FIELDS, count: Type.Optional(Count) }
+
 const FIELDS = {
   user_id: UserId,
   ...Type.Partial(Type.Object(PROFILE)).properties,
@@ -69,7 +82,8 @@ const FIELDS = {
       examples: [0],
     }),
   ),
-  ...LIMIT_FIELDS,
+  ...OWN_LIMITS,
+  rate_card: Type.Optional(RateCard),
 }
 
 const customerFields = (example: unknown) =>
@@ -105,6 +119,7 @@ export const CustomerSchema = Type.Object(
       description: 'Anything of your own.',
       examples: [{ plan: 'yearly' }],
     }),
+    rate_card: RateCard,
     created_at: Time({ description: 'When it was made.', examples: ['2026-11-01T09:30:00.000Z'] }),
     updated_at: Time({
       description: 'When it was last changed.',
@@ -160,6 +175,7 @@ export function customerJson(of: BudgetedCustomer, tab: Tab): CustomerJson {
     budget_id: customer.budgetId,
     litellm_budget_table: budget === null ? null : budgetJson(budget, resetsAt),
     metadata: customer.metadata,
+    rate_card: cardJson(customer.rateCard),
     created_at: timeText(customer.createdAt),
     updated_at: timeText(customer.updatedAt),
     held: toDollars(tab.held(customer.id)),
@@ -195,6 +211,7 @@ export function readCustomerChange(fields: CustomerFields): CustomerChange {
     blocked: fields.blocked === null ? NEW_PROFILE.blocked : fields.blocked,
     allowedModelRegion: fields.allowed_model_region,
     defaultModel: fields.default_model,
+    rateCard: readRateCard(fields.rate_card),
     metadata: fields.metadata === null ? NEW_PROFILE.metadata : fields.metadata,
   })
   const { wallet = null } = fields
@@ -210,7 +227,7 @@ export function readCustomerChange(fields: CustomerFields): CustomerChange {
 }
 
 const bothBudgets = (fields: CustomerFields) => {
-  const own = Object.keys(LIMIT_FIELDS).filter(
+  const own = Object.keys(OWN_LIMITS).filter(
     (name) => (fields[name as keyof CustomerFields] ?? null) !== null,
   )
   return new Refusal(

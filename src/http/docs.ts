@@ -68,6 +68,8 @@ const TAGS = [
   { name: 'Calls', description: 'Metered calls, as OpenAI and Anthropic have them.' },
   { name: 'Customers', description: 'Whose tab it is, and what is on it.' },
   { name: 'Customers, as /end_user', description: 'The same paths by their other name.' },
+  { name: 'Credit', description: 'Credit that customers have paid in advance.' },
+  { name: 'Credit, as /end_user', description: 'The same paths by their other name.' },
   { name: 'Budgets', description: 'Limits that many customers can be on.' },
   { name: 'Keys', description: 'Virtual keys for calls and for reports.' },
   { name: 'Spend', description: 'What was used: call by call, by customer, and as a file.' },

@@ -37,6 +37,10 @@ const COLUMNS: readonly (readonly [name: string, cell: (record: LedgerRecord) =>
   ...KINDS.map((kind) => [snakeCase(kind), ({ usage }: LedgerRecord) => usage[kind] ?? 0] as const),
   ['cost', ({ cost }) => ({ dollars: cost })],
   ['charge', ({ charge }) => ({ dollars: charge })],
+  ['counted', ({ counted }) => ({ dollars: counted })],
+  ['rate_card_version', ({ cardVersion }) => cardVersion],
+  ['free_tokens', ({ freeTokens }) => freeTokens],
+  ['free_spend', ({ freeMoney }) => ({ dollars: freeMoney })],
   ['prices', (record) => ({ json: pricesOf(record) })],
 ]
 

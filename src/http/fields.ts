@@ -118,3 +118,11 @@ export const failureJson = (failure: { readonly at: number; readonly error: stri
 
 /** A time as an answer writes it. */
 export const timeText = (atMs: number): string => new Date(atMs).toISOString()
+
+type Given<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }
+
+/** Without the fields that are undefined: those were not given. */
+export function given<Fields extends object>(fields: Fields): Given<Fields> {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as Given<Fields>
+}

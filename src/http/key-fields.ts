@@ -4,8 +4,8 @@ import { type Limits, NO_LIMITS } from '../ledger/budget.ts'
 import { type KeyProfile, type KeyRole, NEW_KEY } from '../ledger/key.ts'
 import { fromDollars, type Nanos } from '../ledger/money.ts'
 import { laterBy } from '../ledger/period.ts'
-import { given, LIMIT_FIELDS, limitsAnything, readLimits } from './budget-json.ts'
-import { NullableDollars, NullableId, NullableText } from './fields.ts'
+import { LIMIT_FIELDS, limitsAnything, readLimits } from './budget-json.ts'
+import { given, NullableDollars, NullableId, NullableText } from './fields.ts'
 import { shown } from './misfit.ts'
 
 /** What clients say of a virtual key, and the way from that to ours. */

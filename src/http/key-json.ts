@@ -19,6 +19,8 @@ const {
   updated_at,
   updated_by,
   models,
+  rate_card,
+  count,
   ...limitFields
 } = BudgetSchema.properties
 

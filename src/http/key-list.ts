@@ -1,6 +1,5 @@
 import * as Type from 'typebox'
-import { given } from './budget-json.ts'
-import { Id, pageField } from './fields.ts'
+import { given, Id, pageField } from './fields.ts'
 import { named } from './operation.ts'
 import { checked } from './schema.ts'
 

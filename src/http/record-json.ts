@@ -64,6 +64,20 @@ export const RecordSchema = Type.Object(
     }),
     cost: Dollars({ description: 'Dollars that the upstream asks.', examples: [0.00004] }),
     charge: Dollars({ description: 'As `spend`.', examples: [0.00004] }),
+    counted: Dollars({
+      description: "What counts on the customer's budget: the charge, or the cost.",
+      examples: [0.00004],
+    }),
+    rate_card_version: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'The rate card that made the charge (`/rate_card/info`). Null: none.',
+      examples: [null],
+    }),
+    free_tokens: Type.Integer({
+      description: "Tokens that the card's monthly allowance took off the charge.",
+      examples: [0],
+    }),
+    free_spend: Dollars({ description: 'The same in dollars.', examples: [0] }),
     outcome: Type.Enum([...OUTCOMES], {
       type: 'string',
       description: 'How it ended.',
@@ -137,6 +151,10 @@ export function recordJson(record: LedgerRecord, providerOf: (deployment: string
     status: outcome === 'upstream_failed' ? 'failure' : 'success',
     cost: toDollars(cost),
     charge: toDollars(charge),
+    counted: toDollars(record.counted),
+    rate_card_version: record.cardVersion,
+    free_tokens: record.freeTokens,
+    free_spend: toDollars(record.freeMoney),
     outcome,
     usage_source: record.usageSource,
     usage: Object.fromEntries(KINDS.map((kind) => [snakeCase(kind), record.usage[kind] ?? 0])),

@@ -40,7 +40,14 @@ export type Limits = {
   readonly weekStart: 1 | 2 | 3 | 4 | 5 | 6 | 7 | null
   /** 1 to 31, on which months begin. Null: the server's. */
   readonly dayOfMonth: number | null
+  /** What customers on it are charged, as JSON (`metering/rate-card.ts`). Null: the server's. */
+  readonly rateCard: string | null
+  /** What of a customer's call counts on it. Null: the charge. */
+  readonly counts: Counts | null
 }
+
+/** The amount of a call that a budget is about. */
+export type Counts = 'charge' | 'cost'
 
 export const NO_LIMITS: Limits = {
   maxBudget: null,
@@ -56,6 +63,8 @@ export const NO_LIMITS: Limits = {
   timezone: null,
   weekStart: null,
   dayOfMonth: null,
+  rateCard: null,
+  counts: null,
 }
 
 /** A reusable limit (a pricing tier), or, when not `shared`, the limits of one customer alone. */

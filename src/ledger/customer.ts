@@ -9,6 +9,8 @@ export type Profile = {
   readonly allowedModelRegion: string | null
   readonly defaultModel: string | null
   readonly budgetId: string | null
+  /** Its own in place of its budget's, as JSON (`metering/rate-card.ts`). Null: it has none. */
+  readonly rateCard: string | null
   /** JSON object of the operator's own; kept, never read. */
   readonly metadata: Readonly<Record<string, unknown>>
 }
@@ -19,6 +21,7 @@ export const NEW_PROFILE: Profile = {
   allowedModelRegion: null,
   defaultModel: null,
   budgetId: null,
+  rateCard: null,
   metadata: {},
 }
 
@@ -30,7 +33,7 @@ export type Customer = Profile & {
    */
   readonly tab: number
   readonly id: string
-  /** Charged in the current period: the sum of the tab's rows since `periodStart`. */
+  /** Counted in the current period: the sum of the tab's rows since `periodStart`. */
   readonly spent: Nanos
   /** Charged in all: the sum of the tab's rows. */
   readonly totalSpent: Nanos

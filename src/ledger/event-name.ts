@@ -8,6 +8,7 @@ export const EVENT_NAMES = [
   'threshold_crossed',
   'budget_crossed',
   'projected_limit_exceeded',
+  'margin_negative',
   'credit_granted',
   'credit_low',
   'credit_exhausted',

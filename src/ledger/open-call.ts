@@ -1,3 +1,4 @@
+import type { Counts } from './budget.ts'
 import type { LedgerRow } from './settlement.ts'
 import type { StoredResponse } from './stored-response.ts'
 
@@ -11,6 +12,10 @@ export type OpenCall = Pick<
 > & {
   /** The prices that apply, as JSON, or `UNPRICED`. */
   readonly price: string
+  /** As in its row. */
+  readonly card: string | null
+  /** What of it counts on its customer's budget. */
+  readonly counts: Counts
   /** Null: the call came without an `Idempotency-Key`. */
   readonly repeat: Repeat | null
   /** Tokens of the prompt, once something is delivered; 0 before that. */

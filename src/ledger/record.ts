@@ -8,6 +8,8 @@ export type NamedKey = Pick<VirtualKey, 'hash' | 'alias' | 'labels'>
 /** A row of the ledger as reports show it. */
 export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & {
   readonly key: NamedKey | null
+  /** The number of `card`; null: none. */
+  readonly cardVersion: number | null
   /** Not given: it puts no single row right. */
   readonly corrects?: Corrects
 }

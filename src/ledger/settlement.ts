@@ -48,6 +48,13 @@ export type LedgerRow = {
   readonly cost: Nanos
   /** What goes on the customer's tab. */
   readonly charge: Nanos
+  /** What of it counts on the budget of the customer: the charge, or the cost. */
+  readonly counted: Nanos
+  /** The rate card that made the charge, as JSON; null: none, and the charge is the cost. */
+  readonly card: string | null
+  /** What the card's monthly allowance took off: tokens, or nano-dollars. */
+  readonly freeTokens: number
+  readonly freeMoney: Nanos
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** Milliseconds since the epoch; decides which period a charge counts in. */
@@ -93,6 +100,16 @@ export type SettledCredit = {
   readonly crossed: readonly CreditEvent[]
 }
 
+/** The amounts of a row that no rate card was applied to. */
+export const amountsOf = (cost: Nanos, charge = cost) => ({
+  cost,
+  charge,
+  counted: charge,
+  card: null,
+  freeTokens: 0,
+  freeMoney: ZERO,
+})
+
 /**
  * The row that brings the spend of a customer or a key to what an operator says it is.
  * `difference` may be negative; it is a charge like any other, so the spend stays the sum of rows.
@@ -110,29 +127,26 @@ export function correction(
     usageSource: 'none',
     usage: {},
     price: null,
-    cost: ZERO,
-    charge: by.difference,
+    ...amountsOf(ZERO, by.difference),
     startedAt: by.now,
     settledAt: by.now,
   }
 }
 
+/** What a row came to, or by how much it changes. */
+export type Amounts = Pick<LedgerRow, 'cost' | 'charge' | 'counted' | 'freeMoney'>
+
 /**
- * The row that puts right what another one cost and was charged; of the same customer, key, model
- * and deployment, so that their sums are right as well. It counts when it is made, and not when the
+ * The row that puts right what another one came to; of the same customer, key, model and
+ * deployment, so that their sums are right as well. It counts when it is made, and not when the
  * call was: what is over stays as it is.
  */
 export function correctionOf(
   row: Pick<LedgerRow, 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment'>,
-  by: {
-    readonly id: string
-    readonly cost: Nanos
-    readonly charge: Nanos
-    readonly now: number
-  },
+  by: { readonly id: string; readonly amounts: Amounts; readonly now: number },
 ): LedgerRow {
   const { tab, customerId, keyId, model, deployment } = row
-  const on = { tab, customerId, keyId }
-  const { id, cost, charge, now } = by
-  return { ...correction(on, { id, difference: charge, now }), model, deployment, cost }
+  const { id, amounts, now } = by
+  const blank = correction({ tab, customerId, keyId }, { id, difference: ZERO, now })
+  return { ...blank, model, deployment, ...amounts }
 }

@@ -1,6 +1,7 @@
-import type { Nanos } from '../ledger/money.ts'
+import { minus, type Nanos, ZERO } from '../ledger/money.ts'
 import { costOf } from './cost.ts'
 import { type Price, SERVICES, type Service } from './price.ts'
+import { grossOf, type RateCard, takenOff, tokensOf, type Used } from './rate-card.ts'
 import { KINDS, type Kind, TOKEN_KINDS, type Usage } from './usage.ts'
 
 /**
@@ -21,3 +22,22 @@ export function costAt(usage: Usage, price: Price): Nanos | null {
  */
 export const serviceOf = ({ source }: Price): Service | null =>
   SERVICES.find((service) => source.includes(`, ${service}`)) ?? null
+
+/**
+ * What a call is charged by the card that its row names, with what the allowance took off it by the
+ * row's own word: so an allowance is not used anew, and only what it no longer has to take off is
+ * left of it again.
+ */
+export function chargeAgain(
+  card: RateCard | null,
+  used: Used,
+  free: { readonly freeTokens: number; readonly freeMoney: Nanos },
+): { readonly charge: Nanos; readonly freeMoney: Nanos } {
+  if (card === null) return { charge: used.cost, freeMoney: ZERO }
+  const gross = grossOf(card, used)
+  const { allowance } = card
+  if (allowance === null) return { charge: gross, freeMoney: ZERO }
+  const left = allowance.unit === 'money' ? free.freeMoney : free.freeTokens
+  const off = takenOff(allowance, { gross, tokens: tokensOf(used.usage) }, left)
+  return { charge: minus(gross, off), freeMoney: allowance.unit === 'money' ? off : ZERO }
+}

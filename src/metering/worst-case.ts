@@ -7,8 +7,10 @@ import type { Kind, TokenKind } from './usage.ts'
 export type WorstRates = {
   readonly input: Nanos
   readonly output: Nanos
-  /** What the call costs besides its tokens: pictures, sound, characters. */
+  /** What the call costs besides its tokens: pictures, sound, characters, a fee. */
   readonly besides: Nanos
+  /** The least that it comes to, whatever it uses. */
+  readonly minimum?: Nanos
 }
 
 /** What a call may come to, before anybody has answered. */
@@ -109,15 +111,17 @@ export function worstCase(
   rates: WorstRates | null,
 ): Nanos {
   if (rates === null) return nanos(0)
+  const { minimum = 0 } = rates
   const total = tokens.input * rates.input + tokens.output * rates.output
   if (total <= Number.MAX_SAFE_INTEGER && rates.besides === 0) {
-    return nanos(Math.ceil(total / Number(TOKENS_PER_RATE)))
+    return nanos(Math.max(Math.ceil(total / Number(TOKENS_PER_RATE)), minimum))
   }
   const exact =
     BigInt(tokens.input) * BigInt(rates.input) + BigInt(tokens.output) * BigInt(rates.output)
   const cost = (exact + TOKENS_PER_RATE - 1n) / TOKENS_PER_RATE + BigInt(rates.besides)
   // More than money can be is more than any budget is.
-  return nanos(cost > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(cost))
+  const most = cost > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(cost)
+  return nanos(Math.max(most, minimum))
 }
 
 /** The most output tokens whose worst case, with that input, is within `room`; negative: none. */
@@ -127,6 +131,7 @@ export function outputWithin(
 ): number {
   const { inputTokens, rates } = call
   if (rates === null) return Number.MAX_SAFE_INTEGER
+  if (room < (rates.minimum ?? 0)) return -1
   const forTokens = BigInt(room) - BigInt(rates.besides)
   const left = forTokens * TOKENS_PER_RATE - BigInt(inputTokens) * BigInt(rates.input)
   if (left < 0n) return -1

@@ -8,6 +8,7 @@ import {
 } from '../ledger/budget.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
+import { rateCardTable } from './rate-cards.ts'
 
 export type FindBudget = (id: string) => Budget | null
 
@@ -23,7 +24,7 @@ export type BudgetTable = {
 }
 
 /** A place for each column. */
-const PLACES = Array.from({ length: 19 }, (_, index) => `?${index + 1}`).join(', ')
+const PLACES = Array.from({ length: 21 }, (_, index) => `?${index + 1}`).join(', ')
 
 export function budgetTable(database: Database): BudgetTable {
   const find = database.prepare('SELECT * FROM budgets WHERE id = ?1')
@@ -38,6 +39,11 @@ export function budgetTable(database: Database): BudgetTable {
     database.prepare(`UPDATE ${table} SET budget_id = NULL WHERE budget_id = ?1`),
   )
 
+  const cards = rateCardTable(database)
+  const version = ({ rateCard, updatedAt }: Budget) => {
+    if (rateCard !== null) cards.version(rateCard, updatedAt)
+  }
+
   const found = (id: string) => {
     const row = find.get(id)
     return row === null ? null : fromRow(row)
@@ -51,9 +57,13 @@ export function budgetTable(database: Database): BudgetTable {
           param: 'budget_id',
         })
       }
+      version(budget)
       insert.run(...toRow(budget))
     },
-    replace: (budget) => replace.run(...toRow(budget)),
+    replace(budget) {
+      version(budget)
+      replace.run(...toRow(budget))
+    },
     remove({ id }, force) {
       const used = count.get(id)!
       if (!force) refuseInUse(id, used['customers'] as number, used['keys'] as number)
@@ -122,6 +132,8 @@ function toRow(budget: Budget): SqlValue[] {
     budget.createdBy,
     budget.updatedAt,
     budget.updatedBy,
+    budget.rateCard,
+    budget.counts,
   ]
 }
 
@@ -148,5 +160,7 @@ function fromRow(row: SqlRow): Budget {
     createdBy: row['created_by'] as string,
     updatedAt: row['updated_at'] as number,
     updatedBy: row['updated_by'] as string,
+    rateCard: row['rate_card'] as string | null,
+    counts: row['counts'] as Budget['counts'],
   }
 }

@@ -1,6 +1,6 @@
-import { minus, type Nanos, ZERO } from '../ledger/money.ts'
+import { minus, type Nanos, plus, ZERO } from '../ledger/money.ts'
 import type { Corrects } from '../ledger/record.ts'
-import { correctionOf, type LedgerRow } from '../ledger/settlement.ts'
+import { type Amounts, correctionOf, type LedgerRow } from '../ledger/settlement.ts'
 import type { Usage } from '../metering/usage.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import type { LedgerTable } from './ledger.ts'
@@ -21,7 +21,9 @@ export const CREATE_CORRECTIONS = `
     batch TEXT NOT NULL,
     corrects TEXT NOT NULL,
     cost INTEGER NOT NULL,
-    charge INTEGER NOT NULL
+    charge INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
+    free_money INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX corrections_of ON corrections (corrects);
   CREATE INDEX corrections_in ON corrections (batch, id);`
@@ -38,17 +40,17 @@ export type CallFilter = {
 /** A call of the ledger with what was put right of it since. */
 export type CorrectedCall = Pick<
   LedgerRow,
-  'id' | 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment'
+  'id' | 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment' | 'freeTokens'
 > & {
   readonly usage: Usage
   /** As it was booked: its prices as JSON, or `UNPRICED`. */
   readonly price: string | null
+  /** The rate card that it was charged by, as JSON; null: none. */
+  readonly card: string | null
   readonly booked: Amounts
   /** With all corrections of it. */
   readonly now: Amounts
 }
-
-export type Amounts = { readonly cost: Nanos; readonly charge: Nanos }
 
 /** A call, and by how much it is put right. */
 export type Difference = { readonly call: CorrectedCall; readonly by: Amounts }
@@ -56,11 +58,20 @@ export type Difference = { readonly call: CorrectedCall; readonly by: Amounts }
 /** Rows of a transaction. */
 const SLICE_ROWS = 1_000
 
-const CORRECTED = `
-  SELECT ledger.*, snapshot,
-    (SELECT coalesce(sum(cost), 0) FROM corrections WHERE corrects = ledger.id) AS more_cost,
-    (SELECT coalesce(sum(charge), 0) FROM corrections WHERE corrects = ledger.id) AS more_charge
-  FROM ledger LEFT JOIN prices ON prices.id = ledger.price_id`
+const AMOUNTS = ['cost', 'charge', 'counted', 'free_money'] as const
+
+const CORRECTED_BY = AMOUNTS.map(
+  (name) =>
+    `(SELECT coalesce(sum(${name}), 0) FROM corrections
+      WHERE corrects = ledger.id) AS more_${name}`,
+)
+
+/** Of the ledger, with what was put right of each row; `more` columns besides. */
+const corrected = (more: readonly string[] = []) => `
+  SELECT ${['ledger.*', ...CORRECTED_BY, ...more].join(', ')},
+    prices.snapshot AS price, rate_cards.snapshot AS card
+  FROM ledger LEFT JOIN prices ON prices.id = ledger.price_id
+    LEFT JOIN rate_cards ON rate_cards.id = ledger.card_id`
 
 /** Calls in the order in which they settled, some at a time. */
 export function* callsIn(
@@ -69,7 +80,7 @@ export function* callsIn(
 ): Generator<readonly CorrectedCall[]> {
   const { model, deployment, from, until } = filter
   const page = database.prepare(`
-    ${CORRECTED} WHERE (settled_at, ledger.id) > (?1, ?2) AND settled_at < ?3 AND model = ?4
+    ${corrected()} WHERE (settled_at, ledger.id) > (?1, ?2) AND settled_at < ?3 AND model = ?4
       AND (?5 IS NULL OR deployment = ?5) AND outcome <> 'correction'
     ORDER BY settled_at, ledger.id LIMIT ${SLICE_ROWS}`)
   let place: [at: SqlValue, id: SqlValue] = [from, '']
@@ -85,7 +96,7 @@ export function* callsIn(
 /** What undoes a batch, some at a time; what is undone already is left out. */
 export function* inversesOf(database: Database, batch: string): Generator<readonly Difference[]> {
   const page = database.prepare(`
-    ${CORRECTED.replace('SELECT', 'SELECT made.id AS made, made.cost AS made_cost, made.charge AS made_charge,')}
+    ${corrected(MADE)}
     JOIN corrections AS made ON made.corrects = ledger.id
     WHERE made.batch = ?1 AND made.id > ?2 AND NOT EXISTS (
       SELECT 1 FROM corrections AS later JOIN correction_batches ON correction_batches.id = batch
@@ -100,29 +111,50 @@ export function* inversesOf(database: Database, batch: string): Generator<readon
   }
 }
 
-const inverseOf = (row: SqlRow): Difference => ({
-  call: callOf(row),
-  by: {
-    cost: minus(ZERO, row['made_cost'] as Nanos),
-    charge: minus(ZERO, row['made_charge'] as Nanos),
-  },
+const MADE = ['made.id AS made', ...AMOUNTS.map((name) => `made.${name} AS made_${name}`)]
+
+/** The amounts whose columns begin so. */
+const amountsIn = (row: SqlRow, prefix = ''): Amounts => ({
+  cost: row[`${prefix}cost`] as Nanos,
+  charge: row[`${prefix}charge`] as Nanos,
+  counted: row[`${prefix}counted`] as Nanos,
+  freeMoney: row[`${prefix}free_money`] as Nanos,
 })
 
-const callOf = (row: SqlRow): CorrectedCall => ({
-  id: row['id'] as string,
-  tab: row['tab'] as number | null,
-  customerId: row['customer_id'] as string | null,
-  keyId: row['key_id'] as number | null,
-  model: row['model'] as string,
-  deployment: row['deployment'] as string,
-  usage: usageIn(row) as Usage,
-  price: row['snapshot'] as string | null,
-  booked: { cost: row['cost'] as Nanos, charge: row['charge'] as Nanos },
-  now: {
-    cost: ((row['cost'] as number) + (row['more_cost'] as number)) as Nanos,
-    charge: ((row['charge'] as number) + (row['more_charge'] as number)) as Nanos,
-  },
+const NOTHING = { cost: ZERO, charge: ZERO, counted: ZERO, freeMoney: ZERO }
+
+/** Each of the amounts by itself. */
+const each = (a: Amounts, b: Amounts, of: (a: Nanos, b: Nanos) => Nanos): Amounts => ({
+  cost: of(a.cost, b.cost),
+  charge: of(a.charge, b.charge),
+  counted: of(a.counted, b.counted),
+  freeMoney: of(a.freeMoney, b.freeMoney),
 })
+
+export const between = (is: Amounts, was: Amounts): Amounts => each(is, was, minus)
+
+const inverseOf = (row: SqlRow): Difference => ({
+  call: callOf(row),
+  by: between(NOTHING, amountsIn(row, 'made_')),
+})
+
+const callOf = (row: SqlRow): CorrectedCall => {
+  const booked = amountsIn(row)
+  return {
+    id: row['id'] as string,
+    tab: row['tab'] as number | null,
+    customerId: row['customer_id'] as string | null,
+    keyId: row['key_id'] as number | null,
+    model: row['model'] as string,
+    deployment: row['deployment'] as string,
+    freeTokens: row['free_tokens'] as number,
+    usage: usageIn(row) as Usage,
+    price: row['price'] as string | null,
+    card: row['card'] as string | null,
+    booked,
+    now: each(booked, amountsIn(row, 'more_'), plus),
+  }
+}
 
 /** Null: there is no such batch. */
 export function batchOf(database: Database, id: string): { readonly reason: string } | null {
@@ -139,7 +171,8 @@ export function correctionWriter(
   const addBatch = database.prepare(`
     INSERT OR IGNORE INTO correction_batches (id, reason, undoes, made_at) VALUES (?1, ?2, ?3, ?4)`)
   const add = database.prepare(`
-    INSERT INTO corrections (id, batch, corrects, cost, charge) VALUES (?1, ?2, ?3, ?4, ?5)`)
+    INSERT INTO corrections (id, batch, corrects, ${AMOUNTS.join(', ')})
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`)
   // Of the period that runs, the cached sum goes on; of one that is over, nobody believes it.
   const tabPeriod = database.prepare('SELECT period_start AS at FROM customers WHERE tab = ?1')
   const keyPeriod = database.prepare('SELECT period_start AS at FROM keys WHERE id = ?1')
@@ -153,11 +186,11 @@ export function correctionWriter(
     addBatch.run(batch.id, batch.reason, batch.undoes, now)
     for (const { call, by } of made) {
       const id = newId()
-      const row = correctionOf(call, { id, ...by, now })
+      const row = correctionOf(call, { id, amounts: by, now })
       const after = periodOf(tabPeriod, call.tab)
       const credit = isDrawn(call) ? 'drawn' : 'apart'
       ledger.book({ row, after, key: periodOf(keyPeriod, call.keyId), credit })
-      add.run(id, batch.id, call.id, by.cost, by.charge)
+      add.run(id, batch.id, call.id, by.cost, by.charge, by.counted, by.freeMoney)
     }
   }
 }
@@ -193,6 +226,7 @@ export const wrongCorrections = (database: Database): string[] =>
   database
     .prepare(`
       SELECT corrections.id, corrects FROM corrections JOIN ledger ON ledger.id = corrections.id
-      WHERE ledger.cost <> corrections.cost OR ledger.charge <> corrections.charge LIMIT 100`)
+      WHERE ${AMOUNTS.map((name) => `ledger.${name} <> corrections.${name}`).join(' OR ')}
+      LIMIT 100`)
     .all()
     .map(({ id, corrects }) => `ledger row ${id}: corrects ${corrects} by another amount`)

@@ -75,6 +75,9 @@ export function creditStore(
       table.open(tab)
       opened.add(tab)
     } else if (customer.credit === null) throw noWallet(customer.id)
+    const most = fromDollars(DOLLARS_MAX)
+    const sum = (customer.credit?.balance ?? 0) + order.amount
+    if (order.kind !== 'refund' && sum > most) throw tooMuch()
     const ordered = { ...order, tab, id: options.newId(), at: now() }
     const { movement, grant, amount } = moveBy(table, ordered, isCovered)
     const { kind, customerId, reason } = order
@@ -141,7 +144,6 @@ function moveBy(
     if (expiresAt !== null && expiresAt <= at) throw alreadyOver(expiresAt)
     const grant = { id, amount, priority, expiresAt, reason, createdAt: at }
     const movement = table.bringIn(tab, grant, text)
-    if (movement.balance > fromDollars(DOLLARS_MAX)) throw tooMuch()
     const { tab: _, ...made } = table.grant(id)!
     return { movement, grant: made, amount }
   }

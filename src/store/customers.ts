@@ -51,12 +51,12 @@ export function customerTable(
   const find = database.prepare('SELECT * FROM customers WHERE id = ?1 AND deleted_at IS NULL')
   const insert = database.prepare(
     `INSERT INTO customers (tab, id, alias, blocked, allowed_model_region, default_model, budget_id,
-        metadata, spent, total_spent, period_start, told, created_at, updated_at)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '[]', ?12, ?13)`,
+        metadata, rate_card, spent, total_spent, period_start, told, created_at, updated_at)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '[]', ?13, ?14)`,
   )
   const replaceProfile = database.prepare(`
     UPDATE customers SET alias = ?2, blocked = ?3, allowed_model_region = ?4, default_model = ?5,
-      budget_id = ?6, metadata = ?7, updated_at = ?8 WHERE tab = ?1`)
+      budget_id = ?6, metadata = ?7, rate_card = ?8, updated_at = ?9 WHERE tab = ?1`)
   const replaceSums = database.prepare(
     'UPDATE customers SET spent = ?2, period_start = ?3, told = ?4 WHERE tab = ?1',
   )
@@ -97,8 +97,11 @@ export function customerTable(
         customer.createdAt,
         customer.updatedAt,
       ),
-    replaceProfile: (customer) =>
-      replaceProfile.run(customer.tab, ...profileRow(customer), customer.updatedAt),
+    replaceProfile(customer) {
+      const { rateCard, updatedAt } = customer
+      if (rateCard !== null) parts.ledger.cards.version(rateCard, updatedAt)
+      replaceProfile.run(customer.tab, ...profileRow(customer), updatedAt)
+    },
     replaceSums: ({ tab, spent, periodStart, told }) =>
       replaceSums.run(tab, spent, periodStart, JSON.stringify(told)),
     remove: (tab, now) => remove.run(tab, now),
@@ -128,6 +131,7 @@ const profileRow = (profile: Profile): SqlValue[] => [
   profile.defaultModel,
   profile.budgetId,
   JSON.stringify(profile.metadata),
+  profile.rateCard,
 ]
 
 function fromRow(row: SqlRow): Customer {
@@ -140,6 +144,7 @@ function fromRow(row: SqlRow): Customer {
     defaultModel: row['default_model'] as string | null,
     budgetId: row['budget_id'] as string | null,
     metadata: JSON.parse(row['metadata'] as string) as Record<string, unknown>,
+    rateCard: row['rate_card'] as string | null,
     spent: row['spent'] as Nanos,
     totalSpent: row['total_spent'] as Nanos,
     periodStart: row['period_start'] as number,

@@ -12,8 +12,10 @@ export const KIND_COLUMNS: readonly string[] = KINDS.map(snakeCase)
 
 const GROUP = ['day', 'tab', 'key_id', 'model', 'deployment']
 
+const AMOUNTS = ['cost', 'charge', 'counted', 'free_tokens', 'free_money']
+
 /** What is summed. */
-export const SUMS = ['calls', 'failed_calls', ...KIND_COLUMNS, 'cost', 'charge']
+export const SUMS = ['calls', 'failed_calls', ...KIND_COLUMNS, ...AMOUNTS]
 
 /**
  * The sums of each day, by customer, key, model and deployment, so that a report over ten million
@@ -40,21 +42,25 @@ export const DAILY: SumTable = {
     ...KINDS.map((kind) => row.usage[kind] ?? 0),
     row.cost,
     row.charge,
+    row.counted,
+    row.freeTokens,
+    row.freeMoney,
   ],
 }
 
 /** The same sums from the rows of the ledger themselves. */
-const summedLedger = (kinds: readonly string[], where = '') => `
+const summedLedger = (summed: readonly string[], where = '') => `
   SELECT settled_at / ${DAY_MS} AS day, coalesce(tab, ${NOBODY}) AS tab,
     coalesce(key_id, ${NOBODY}) AS key_id, model, deployment,
     sum(outcome <> 'correction') AS calls, sum(outcome = 'upstream_failed') AS failed_calls,
-    ${[...kinds, 'cost', 'charge'].map((name) => `sum(${name}) AS ${name}`).join(', ')}
+    ${summed.map((name) => `sum(${name}) AS ${name}`).join(', ')}
   FROM ledger ${where} GROUP BY 1, 2, 3, 4, 5`
 
 /** The migration that makes the table, with the sums of the rows that there are. */
 export function createDaily(database: Database): string {
   const kinds = KIND_COLUMNS.filter((name) => columnsOf(database, 'ledger').has(name))
-  const columns = ['calls', 'failed_calls', ...kinds, 'cost', 'charge']
+  const summed = [...kinds, 'cost', 'charge']
+  const columns = ['calls', 'failed_calls', ...summed]
   return `
     CREATE TABLE daily (
       day INTEGER NOT NULL,
@@ -65,7 +71,7 @@ export function createDaily(database: Database): string {
       ${columns.map((name) => `${name} INTEGER NOT NULL,`).join('\n')}
       PRIMARY KEY (${GROUP.join(', ')})
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO daily ${summedLedger(kinds)};
+    INSERT INTO daily ${summedLedger(summed)};
     CREATE INDEX daily_by_tab ON daily (tab, day);`
 }
 
@@ -92,7 +98,7 @@ export function wrongDays(database: Database): readonly SqlRow[] {
   const tokens = KIND_COLUMNS.join(' + ')
   return database
     .prepare(`
-      WITH booked AS (${summedLedger(KIND_COLUMNS, `WHERE ${IS_SUMMED}`)}),
+      WITH booked AS (${summedLedger([...KIND_COLUMNS, ...AMOUNTS], `WHERE ${IS_SUMMED}`)}),
         kept AS (SELECT * FROM daily WHERE day >= ${BEFORE} / ${DAY_MS}),
         rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM kept),
         sums AS (SELECT ${columns} FROM kept EXCEPT SELECT ${columns} FROM booked),

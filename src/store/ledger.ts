@@ -4,6 +4,7 @@ import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
 import { type CreditTable, creditTable } from './credit-table.ts'
 import { chargedBetween } from './pruned.ts'
+import { type RateCardTable, rateCardTable } from './rate-cards.ts'
 import { Unsummed } from './unsummed.ts'
 
 /** The ledger in the database. What writes is called inside a transaction of the flush loop. */
@@ -21,6 +22,11 @@ export type LedgerTable = {
   readonly keys: LedgerSums
   /** The number of a set of prices, which is added if it is new. */
   priceId(snapshot: string): number
+  readonly cards: RateCardTable
+  /** What the allowance of rate cards took off on a tab, by the sums of days from one on. */
+  usedFree(tab: number, sinceDay: number): { readonly tokens: number; readonly money: number }
+  /** What was charged on a tab on a day less what it cost, by the sums of days. */
+  marginOf(tab: number, day: number): number
   /** The wallets that charges are drawn from. */
   readonly credits: CreditTable
   /** Tabs whose wallet is made in a transaction that memory does not know of yet. */
@@ -62,6 +68,10 @@ const COLUMNS = [
   'started_at',
   'settled_at',
   'key_id',
+  'card_id',
+  'counted',
+  'free_tokens',
+  'free_money',
   ...KINDS.map(snakeCase),
 ]
 
@@ -72,7 +82,7 @@ export function ledgerTable(database: Database): LedgerTable {
   // (the row is in the ledger already) it is summed anew.
   const charge = database.prepare(`
     UPDATE customers SET
-      spent = CASE WHEN period_start = ?2 THEN spent + ?3
+      spent = CASE WHEN period_start = ?2 THEN spent + ?4
         ELSE ${chargedBetween('tab', { of: '?1', since: '?2' })} END,
       told = CASE WHEN period_start = ?2 THEN told ELSE '[]' END,
       total_spent = total_spent + ?3,
@@ -101,6 +111,13 @@ export function ledgerTable(database: Database): LedgerTable {
   }
   const priceId = (snapshot: string): number => remembered.get(snapshot) ?? addPrice(snapshot)
 
+  const cards = rateCardTable(database)
+  const usedFree = database.prepare(`
+    SELECT coalesce(sum(free_tokens), 0) AS tokens, coalesce(sum(free_money), 0) AS money
+    FROM daily WHERE tab = ?1 AND day >= ?2`)
+  const marginOf = database.prepare(
+    'SELECT charge - cost AS margin FROM customer_days WHERE day = ?2 AND tab = ?1',
+  )
   const credits = creditTable(database)
   const opened = new Set<number>()
   const move = (row: LedgerRow, tab: number, credit: Booked['credit']) => {
@@ -125,6 +142,10 @@ export function ledgerTable(database: Database): LedgerTable {
         row.startedAt,
         row.settledAt,
         row.keyId,
+        row.card === null ? null : cards.version(row.card, row.settledAt),
+        row.counted,
+        row.freeTokens,
+        row.freeMoney,
         ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
       unsummed.add(row)
@@ -133,15 +154,22 @@ export function ledgerTable(database: Database): LedgerTable {
       // finds another one current, and sums the rows anew.
       if (row.keyId !== null && (key !== null || row.charge !== 0))
         chargeKey.run(row.keyId, key?.periodStart ?? 0, row.charge)
-      if (row.tab === null || (after === null && row.charge === 0)) return
-      charge.run(row.tab, after?.periodStart ?? 0, row.charge)
-      for (const name of after?.told ?? []) tell.run(row.tab, name)
+      const { tab, counted } = row
+      if (tab === null || (after === null && row.charge === 0 && counted === 0)) return
+      charge.run(tab, after?.periodStart ?? 0, row.charge, counted)
+      for (const name of after?.told ?? []) tell.run(tab, name)
     },
     unsummed,
     tabs: ledgerSums(database, 'tab'),
     keys: ledgerSums(database, 'key_id'),
     priceId,
     credits,
+    cards,
+    usedFree(tab, sinceDay) {
+      const { tokens, money } = usedFree.get(tab, sinceDay)!
+      return { tokens: tokens as number, money: money as number }
+    },
+    marginOf: (tab, day) => (marginOf.get(tab, day)?.['margin'] as number) ?? 0,
     opened,
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
   }

@@ -5,6 +5,7 @@ import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { createDaily } from './daily.ts'
 import { CREATE_EXPORTS } from './export-table.ts'
 import { CREATE_PRUNED } from './pruned.ts'
+import { CREATE_RATE_CARDS } from './rate-cards.ts'
 import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
 import { CREATE_UNSUMMED } from './unsummed.ts'
@@ -268,6 +269,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'the day before which the ledger is pruned', sql: CREATE_PRUNED },
   { name: 'rows that are not in the sums of days and hours yet', sql: CREATE_UNSUMMED },
   { name: 'credit paid in advance', sql: CREATE_CREDIT },
+  { name: 'rate cards: what is charged beside what it cost', sql: CREATE_RATE_CARDS },
   { name: 'rows on their way to billing systems', sql: CREATE_EXPORTS },
   { name: 'which rows a correction puts right, and why', sql: CREATE_CORRECTIONS },
 ]

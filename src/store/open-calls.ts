@@ -34,9 +34,8 @@ export function openCalls(
   database: Database,
   { flush, ledger }: { readonly flush: Flush; readonly ledger: LedgerTable },
 ): OpenCalls {
-  const insert = database.prepare(
-    'INSERT INTO open_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)',
-  )
+  const places = Array.from({ length: 15 }, (_, index) => `?${index + 1}`)
+  const insert = database.prepare(`INSERT INTO open_calls VALUES (${places})`)
   const update = database.prepare(
     'UPDATE open_calls SET input = ?2, output = ?3, usage = ?4 WHERE id = ?1',
   )
@@ -67,6 +66,8 @@ export function openCalls(
       call.input,
       call.output,
       textOf(call.usage),
+      call.card,
+      call.counts,
     )
   }
   const startBatch = (now: number) => {
@@ -119,6 +120,8 @@ const fromRow = (row: SqlRow): OpenCall => ({
   model: row['model'] as string,
   deployment: row['deployment'] as string,
   price: row['snapshot'] as string,
+  card: row['rate_card'] as string | null,
+  counts: row['counts'] as OpenCall['counts'],
   startedAt: row['started_at'] as number,
   repeat:
     row['idempotency_scope'] === null

@@ -20,12 +20,18 @@ export const CREATE_PRUNED = `
 /** SQL: from when on the ledger has its rows, milliseconds. */
 export const BEFORE = '(SELECT before FROM pruned)'
 
-/** Whose charges are summed: the column that names them in the ledger, and their sums of days. */
-const DAYS_OF = { tab: 'daily', key_id: 'key_days' } as const
+/**
+ * Whose charges are summed: the column that names them in the ledger, their sums of days, and what
+ * of a call counts on their budget.
+ */
+const DAYS_OF = {
+  tab: { days: 'daily', amount: 'counted' },
+  key_id: { days: 'key_days', amount: 'charge' },
+} as const
 
 /**
- * SQL: what was charged on a tab or with a key, by the rows that there are and by the days of those
- * that are gone. Days are UTC's: one counts for the time in which it began. `of`, `since` and
+ * SQL: what counts on the budget of a tab or a key, by the rows that there are and by the days of
+ * those that are gone. Days are UTC's: one counts for the time in which it began. `of`, `since` and
  * `until` are terms, and so is `model` if only one is meant.
  */
 export function chargedBetween(
@@ -35,16 +41,19 @@ export function chargedBetween(
     readonly since: string
     readonly until?: string
     readonly model?: string
+    /** If not what counts on the budget. */
+    readonly amount?: 'charge'
   },
 ): string {
-  const { of, since, until, model } = term
+  const { days: table, amount: counts } = DAYS_OF[column]
+  const { of, since, until, model, amount = counts } = term
   const only = model === undefined ? '' : ` AND model = ${model}`
   const rows = until === undefined ? '' : ` AND settled_at < ${until}`
   const days = until === undefined ? '' : ` AND day * ${DAY_MS} < ${until}`
   return `(
-    (SELECT coalesce(sum(charge), 0) FROM ledger
+    (SELECT coalesce(sum(${amount}), 0) FROM ledger
       WHERE ${column} = ${of} AND settled_at >= max(${since}, ${BEFORE})${rows}${only})
-    + (SELECT coalesce(sum(charge), 0) FROM ${DAYS_OF[column]}
+    + (SELECT coalesce(sum(${amount}), 0) FROM ${table}
       WHERE ${column} = ${of} AND day < ${BEFORE} / ${DAY_MS}
         AND day >= (${since} + ${DAY_MS - 1}) / ${DAY_MS}${days}${only}))`
 }

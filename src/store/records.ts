@@ -47,6 +47,7 @@ type Run = {
   readonly order: readonly string[]
 }
 
+const BY_COUNTED = ['settled_at', 'counted', 'model', 'charge', 'id']
 const BY_CHARGE = ['settled_at', 'charge', 'model', 'id']
 const BY_ID = ['settled_at', 'id']
 
@@ -115,8 +116,10 @@ export function records(database: Database): Records {
 export const breath = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 const SELECT = `
-  SELECT ledger.*, keys.hash AS key_hash, keys.alias AS key_alias, keys.labels AS key_labels
-  FROM ledger LEFT JOIN keys ON keys.id = ledger.key_id`
+  SELECT ledger.*, keys.hash AS key_hash, keys.alias AS key_alias, keys.labels AS key_labels,
+    rate_cards.snapshot AS card_text
+  FROM ledger LEFT JOIN keys ON keys.id = ledger.key_id
+    LEFT JOIN rate_cards ON rate_cards.id = ledger.card_id`
 
 /** The statement for a slice of a run; `?1` and on are its bounds and its length. */
 export function sliceOf({ index, of, partial, order }: Run, which: RecordOrder): string {
@@ -136,9 +139,13 @@ export function sliceOf({ index, of, partial, order }: Run, which: RecordOrder):
 }
 
 /** Just outside of what is asked for, in the index's own order: below and above all values. */
-const BELOW: Readonly<Record<string, SqlValue>> = { charge: Number.MIN_SAFE_INTEGER }
+const BELOW: Readonly<Record<string, SqlValue>> = {
+  charge: Number.MIN_SAFE_INTEGER,
+  counted: Number.MIN_SAFE_INTEGER,
+}
 const ABOVE: Readonly<Record<string, SqlValue>> = {
   charge: Number.MAX_SAFE_INTEGER,
+  counted: Number.MAX_SAFE_INTEGER,
   model: '\u{10ffff}',
   id: '\u{10ffff}',
 }
@@ -176,7 +183,7 @@ export function runsIn(database: Database): (filter: RecordFilter, order: Record
       return several(tabsOf.all(customerId), order, (tab) => ({
         index: 'ledger_by_tab',
         of: ['tab', tab],
-        order: BY_CHARGE,
+        order: BY_COUNTED,
       }))
     }
     if (key !== null && key.hash !== null) {
@@ -233,6 +240,11 @@ const fromRow = (row: SqlRow, priceOf: (id: number | null) => string | null): Le
   price: priceOf(row['price_id'] as number | null),
   cost: row['cost'] as Nanos,
   charge: row['charge'] as Nanos,
+  counted: row['counted'] as Nanos,
+  card: row['card_text'] as string | null,
+  cardVersion: row['card_id'] as number | null,
+  freeTokens: row['free_tokens'] as number,
+  freeMoney: row['free_money'] as Nanos,
   startedAt: row['started_at'] as number,
   settledAt: row['settled_at'] as number,
 })

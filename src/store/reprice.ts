@@ -1,9 +1,12 @@
-import { minus, type Nanos, plus, ZERO } from '../ledger/money.ts'
+import { type Nanos, plus, ZERO } from '../ledger/money.ts'
+import type { Amounts } from '../ledger/settlement.ts'
+import { cardOf, type RateCard } from '../metering/rate-card.ts'
+import { chargeAgain } from '../metering/repricing.ts'
 import { lookAtFile } from '../runtime/files.ts'
 import { type Database, openDatabase } from '../runtime/sqlite.ts'
 import {
-  type Amounts,
   batchOf,
+  between,
   type CallFilter,
   type CorrectedCall,
   callsIn,
@@ -39,9 +42,11 @@ export type RepricedSum = {
   readonly deployment: string
   rows: number
   readonly customers: Set<string>
-  was: Amounts
-  is: Amounts
+  was: Sums
+  is: Sums
 }
+
+type Sums = Pick<Amounts, 'cost' | 'charge'>
 
 export type Repricing = {
   readonly sums: readonly RepricedSum[]
@@ -100,8 +105,14 @@ function* differencesIn(database: Database, { what }: RepriceOrder): Generator<L
     }
     return
   }
+  const cards = new Map<string, RateCard>()
+  const cardBy = (text: string) => {
+    const card = cards.get(text) ?? cardOf(text)
+    cards.set(text, card)
+    return card
+  }
   for (const calls of callsIn(database, what)) {
-    const found = calls.map((call) => differenceOf(call, what))
+    const found = calls.map((call) => differenceOf(call, what, cardBy))
     yield {
       differences: found.filter((one) => typeof one === 'object' && one !== null),
       right: found.filter((one) => one === null).length,
@@ -111,13 +122,21 @@ function* differencesIn(database: Database, { what }: RepriceOrder): Generator<L
 }
 
 /** Null: it is right. Text: why it is left as it is. */
-function differenceOf(call: CorrectedCall, { costOf }: RightPrices): Difference | string | null {
+function differenceOf(
+  call: CorrectedCall,
+  { costOf }: RightPrices,
+  cardBy: (text: string) => RateCard,
+): Difference | string | null {
   const cost = costOf(call)
   if (typeof cost === 'string') return cost
-  const { booked, now } = call
-  if (booked.charge !== booked.cost) return 'is not charged what it cost'
-  const by = { cost: minus(cost, now.cost), charge: minus(cost, now.charge) }
-  return by.cost === 0 && by.charge === 0 ? null : { call, by }
+  const { booked, now, model, usage, freeTokens } = call
+  const card = call.card === null ? null : cardBy(call.card)
+  const free = { freeTokens, freeMoney: booked.freeMoney }
+  const { charge, freeMoney } = chargeAgain(card, { model, usage, cost }, free)
+  // A row does not say which of the two its budget counted, but where they differ.
+  const counted = booked.counted === booked.charge ? charge : cost
+  const by = between({ cost, charge, counted, freeMoney }, now)
+  return Object.values(by).every((amount) => amount === 0) ? null : { call, by }
 }
 
 async function write(path: string, order: RepriceOrder): Promise<Repricing> {

@@ -47,12 +47,12 @@ export const DAYS_OF_TAB_BY_MODEL = (kinds: string) => `
   SELECT day AS bucket, model, key_id, ${kinds} FROM daily INDEXED BY daily_by_tab
   WHERE tab = ?1 AND day BETWEEN ?2 AND ?3`
 
-const ROW_PLACE = ['settled_at', 'charge', 'model', 'id']
+const ROW_PLACE = ['settled_at', 'counted', 'model', 'charge', 'id']
 
 export const ROWS_OF_TAB = (kinds: string) => `
   SELECT ${ROW_PLACE.join(', ')}, key_id, ${kinds}
   FROM ledger INDEXED BY ledger_by_tab
-  WHERE tab IS ?1 AND (${ROW_PLACE.join(', ')}) > (?2, ?3, ?4, ?5) AND settled_at < ?6
+  WHERE tab IS ?1 AND (${ROW_PLACE.join(', ')}) > (?2, ?3, ?4, ?5, ?6) AND settled_at < ?7
   ORDER BY ${ROW_PLACE.join(', ')} LIMIT ${ROWS_AT_ONCE}`
 
 /** `MEASURES` of a single row of the ledger, or of `daily`, for which two are sums already. */
@@ -80,7 +80,8 @@ export function series(database: Database): Series {
     hash === null ? [NOBODY] : keysOf.all(hash).map(({ id }) => id as number)
 
   async function* rowsOf(tab: number | null, { first, last }: SeriesRange, isWanted: Wanted) {
-    const place: SqlValue[] = [first * HOUR_MS - 1, Number.MAX_SAFE_INTEGER, '\u{10ffff}', '']
+    const most = Number.MAX_SAFE_INTEGER
+    const place: SqlValue[] = [first * HOUR_MS - 1, most, '\u{10ffff}', most, '']
     for (let after = place; ; ) {
       const rows = rowsOfTab.all(tab, ...after, (last + 1) * HOUR_MS)
       const toSlot = (row: SqlRow) =>

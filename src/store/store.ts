@@ -31,6 +31,7 @@ import { openForServing, type Serving } from './open.ts'
 import { type OpenCalls, openCalls } from './open-calls.ts'
 import type { StoreOptions } from './options.ts'
 import { type PeriodSpend, periodsOf } from './periods.ts'
+import { type Rates, rates } from './rates.ts'
 import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
@@ -57,6 +58,7 @@ export class Store {
   /** Who is signed in to the console. */
   readonly sessions: Sessions
   readonly series: Series
+  readonly rates: Rates
   readonly countCustomers: CustomerCounts['count']
   readonly nearLimits: NearLimits
   readonly #database: Database
@@ -119,6 +121,7 @@ export class Store {
     this.reports = reports(summed)
     this.sessions = sessionTable(database, this.#flush)
     this.series = series(summed)
+    this.rates = rates(this.#ledger, { flush: this.#flush, sumUp: this.#summing.now, now })
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near
     const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush), close]

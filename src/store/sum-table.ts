@@ -5,7 +5,18 @@ import { BEFORE } from './pruned.ts'
 /** A row of the ledger, as far as sums need it. */
 export type Summable = Pick<
   LedgerRow,
-  'tab' | 'keyId' | 'model' | 'deployment' | 'outcome' | 'usage' | 'cost' | 'charge' | 'settledAt'
+  | 'tab'
+  | 'keyId'
+  | 'model'
+  | 'deployment'
+  | 'outcome'
+  | 'usage'
+  | 'cost'
+  | 'charge'
+  | 'counted'
+  | 'freeTokens'
+  | 'freeMoney'
+  | 'settledAt'
 >
 
 /** SQL: whether a row is to be in the sums, and its day was not pruned. */

@@ -206,5 +206,8 @@ const summable = (row: SqlRow): Summable => ({
   usage: usageIn(row),
   cost: row['cost'] as LedgerRow['cost'],
   charge: row['charge'] as LedgerRow['charge'],
+  counted: row['counted'] as LedgerRow['counted'],
+  freeTokens: row['free_tokens'] as number,
+  freeMoney: row['free_money'] as LedgerRow['freeMoney'],
   settledAt: row['settled_at'] as number,
 })

@@ -1,9 +1,5 @@
 import { dayText } from '../ledger/day.ts'
 import { dollarsText, type Nanos } from '../ledger/money.ts'
-import { UNPRICED } from '../ledger/settlement.ts'
-import { costOf } from '../metering/cost.ts'
-import type { Price } from '../metering/price.ts'
-import type { Usage } from '../metering/usage.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
 import { wrongCorrections } from './corrections.ts'
 import { wrongCredit } from './credit-proof.ts'
@@ -12,9 +8,9 @@ import { wrongDays } from './daily.ts'
 import { wrongPruned } from './prune.ts'
 import { chargedBetween } from './pruned.ts'
 import { wrongRollups } from './rollups.ts'
+import { wrongAmounts } from './row-proof.ts'
 import { requireThisSchema } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
-import { usageIn } from './usage-in.ts'
 
 /** What a look through the whole database found. */
 export type Verdict = {
@@ -30,18 +26,16 @@ export type Verdict = {
   readonly faults: readonly string[]
 }
 
-/** Rows of the ledger read at a time, so that any number fits in memory. */
-const PAGE_ROWS = 10_000
-
 /** Findings of SQLite's that are told: one broken page can make thousands. */
 const DAMAGE_MAX = 20
 
 /**
  * Proves that the books balance: that the file is whole, that the spend of every customer and of
  * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists,
- * that every row's cost is its usage at its prices, that wallets are what came in and went out of
- * them, to the last charge, and that the sums of days and hours are those
- * of their rows. Throws `UnusableDatabase` for a file that is damaged, or is none of ours.
+ * that every row's cost is its usage at its prices and its charge what its rate card makes of it,
+ * that wallets are what came in and went out of them, to the last charge, and that the sums of days
+ * and hours are those of their rows. Throws `UnusableDatabase` for a file that is damaged, or is
+ * none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
  * what it speaks of, when that is not the file itself.
@@ -71,7 +65,7 @@ function look(database: Database, path: string): Verdict {
   const faults = [
     ...wrongSums(database),
     ...strayRows(database),
-    ...wrongCosts(database),
+    ...wrongAmounts(database),
     ...wrongSumsOfDays(database),
     ...wrongSumsOfCharts(database),
     ...wrongCounts(database),
@@ -144,7 +138,7 @@ function wrongSumsOf(
     .prepare(`
       SELECT * FROM (
         SELECT ${name} AS name, deleted_at, spent, total_spent,
-          ${chargedBetween(column, { of, since: '0' })} AS total,
+          ${chargedBetween(column, { of, since: '0', amount: 'charge' })} AS total,
           ${chargedBetween(column, { of, since: 'period_start' })} AS since
         FROM ${table})
       WHERE total_spent <> total OR spent <> since`)
@@ -176,29 +170,6 @@ function strayRows(database: Database): string[] {
       ({ id, number }) => `ledger row ${id}: is of key ${number}, which does not exist`,
     ),
   ]
-}
-
-function* wrongCosts(database: Database): Generator<string> {
-  const prices = new Map<number, Price>()
-  for (const { id, snapshot } of database.prepare('SELECT * FROM prices').all()) {
-    if (snapshot === UNPRICED) continue
-    prices.set(id as number, JSON.parse(snapshot as string) as Price)
-  }
-  const page = database.prepare(
-    `SELECT * FROM ledger WHERE id > ?1 AND outcome <> 'correction'
-     ORDER BY id LIMIT ${PAGE_ROWS}`,
-  )
-  let last = ''
-  for (let rows = page.all(last); rows.length > 0; rows = page.all(last)) {
-    for (const row of rows) {
-      const price = prices.get(row['price_id'] as number)
-      const cost = price === undefined ? 0 : costOf(usageIn(row) as Usage, price)
-      if (cost === row['cost']) continue
-      const [booked, right] = [row['cost'], cost].map((amount) => dollarsText(amount as Nanos))
-      yield `ledger row ${row['id']}: cost is ${booked}, its usage at its prices ${right}`
-    }
-    last = rows.at(-1)!['id'] as string
-  }
 }
 
 function wrongSumsOfDays(database: Database): string[] {

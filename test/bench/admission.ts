@@ -12,6 +12,7 @@ import { Accounts } from '../../src/gateway/accounts.ts'
 import type { Admission } from '../../src/gateway/admit.ts'
 import { admit } from '../../src/gateway/admit.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
+import { Tariffs } from '../../src/gateway/tariff.ts'
 import { fromDollars, nanos } from '../../src/ledger/money.ts'
 import type { LedgerRow } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
@@ -58,6 +59,7 @@ function gateOf({ store, clock }: Awaited<ReturnType<typeof storeWith>>): Admiss
       store,
       budgetOf: (budget) => budget,
       periodOf,
+      tariffs: new Tariffs(null),
       thresholds: [0.85],
       creditLowAt: null,
     }),

@@ -9,7 +9,7 @@ import type { Deployment } from '../../src/gateway/deployments.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import { Observation } from '../../src/gateway/observation.ts'
 import { nanos } from '../../src/ledger/money.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
+import { amountsOf, type LedgerRow } from '../../src/ledger/settlement.ts'
 import { NO_USAGE } from '../../src/metering/usage.ts'
 import { CallMetrics } from '../../src/observe/call-metrics.ts'
 import { exposed } from '../../src/observe/exposition.ts'
@@ -45,8 +45,7 @@ function oneCall(metrics: CallMetrics, number: number) {
     usageSource: 'upstream',
     usage: { ...NO_USAGE, input: 12, output: 30 },
     price: '{}',
-    cost: nanos(486),
-    charge: nanos(486),
+    ...amountsOf(nanos(486)),
     startedAt: 0,
     settledAt: 0,
   }

@@ -51,7 +51,7 @@ async function charge(opened: Opened, to: number, charges: number): Promise<numb
     const commits = Array.from({ length: TOGETHER }, (_, index) => {
       const customer = customers[(at + index) % CUSTOMERS]!
       const settled = charged(customer, { charge: nanos(1_000), settledAt: clock.now })
-      const about = { budget: null, newId: () => newId(clock.now) }
+      const about = { budget: null, newId: () => newId(clock.now), versionOf: () => null }
       return store.commit(settled, to === 0 ? [] : addressed(eventsOf(settled, about), told))
     })
     await Promise.all(commits)

@@ -13,7 +13,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { nanos } from '../../src/ledger/money.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
+import { amountsOf, type LedgerRow } from '../../src/ledger/settlement.ts'
 import { type Database, openDatabase } from '../../src/runtime/sqlite.ts'
 import { ledgerTable } from '../../src/store/ledger.ts'
 import { configure } from '../../src/store/open.ts'
@@ -69,8 +69,7 @@ function rowOf(n: number, of: number): LedgerRow {
     usageSource: 'upstream',
     usage: { input: n % 1_000, output: n % 300 },
     price: 'unpriced',
-    cost,
-    charge: cost,
+    ...amountsOf(cost),
     startedAt: settledAt - 900,
     settledAt,
   }

@@ -34,6 +34,7 @@ test('without a config the built-in demo model is served, on this machine only',
       knownCustomersOnly: false,
     },
     credit: { topUpUrl: null, lowAt: null },
+    rateCard: null,
     portal: { name: 'Tollgate', accent: '#0b6e5b', origins: [], url: null },
     observing: {
       metricsByCustomer: false,

@@ -1,5 +1,6 @@
 import { type Nanos, nanos } from '../../src/ledger/money.ts'
 import type { ExportRow } from '../../src/ledger/parcel.ts'
+import { amountsOf } from '../../src/ledger/settlement.ts'
 
 /** A row of the ledger on its way out; `n` makes its id. */
 export const row = (
@@ -30,8 +31,8 @@ export const row = (
     usageSource: 'upstream',
     usage,
     price: null,
-    cost: 0 as Nanos,
-    charge: nanos(charge),
+    ...amountsOf(0 as Nanos, nanos(charge)),
+    cardVersion: null,
     startedAt: at,
     settledAt: at,
     ...more,

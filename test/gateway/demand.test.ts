@@ -8,7 +8,8 @@ test('an image is held for as what the deployment is of, whatever its name', () 
   const url = 'data:image/png;base64,iVBORw0KGgo='
   const json = { messages: [{ content: [{ type: 'image_url', image_url: { url } }] }] }
   const text = JSON.stringify(json)
-  const call = { endpoint: ENDPOINTS.CHAT, json, text, bodyBytes: text.length, context: 0 }
+  const model = 'my-gpt'
+  const call = { endpoint: ENDPOINTS.CHAT, json, model, text, bodyBytes: text.length, context: 0 }
   const heldFor = (model: string) => {
     const azure = { ...deployment, provider: 'azure', upstreamModel: 'my-gpt' }
     return demandOf(call, { ...azure, pricedAs: { provider: 'azure', model } }).demand.inputTokens

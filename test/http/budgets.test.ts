@@ -21,6 +21,8 @@ const UNSET = {
   timezone: null,
   week_start: null,
   day_of_month: null,
+  rate_card: null,
+  count: null,
 }
 
 describe('/budget/new', () => {

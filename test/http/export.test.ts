@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { headOf, lineOf } from '../../src/http/export.ts'
 import { type Nanos, nanos } from '../../src/ledger/money.ts'
 import type { LedgerRecord } from '../../src/ledger/record.ts'
+import { amountsOf } from '../../src/ledger/settlement.ts'
 
 const record = (of: Partial<LedgerRecord> = {}): LedgerRecord => ({
   id: '01M85YX12J9XZEJ9BVTRXF62MV',
@@ -14,8 +15,8 @@ const record = (of: Partial<LedgerRecord> = {}): LedgerRecord => ({
   usageSource: 'upstream',
   usage: { input: 3, output: 4 },
   price: null,
-  cost: nanos(40_000),
-  charge: nanos(50_000),
+  ...amountsOf(nanos(40_000), nanos(50_000)),
+  cardVersion: null,
   startedAt: 0,
   settledAt: 1_000,
   ...of,

@@ -1,4 +1,4 @@
-import { fromDollars } from '../../src/ledger/money.ts'
+import { fromDollars, ZERO } from '../../src/ledger/money.ts'
 import { charged, openStore } from '../support/store.ts'
 import { NOW } from './fake-store.ts'
 import { deployment, gatewayWith } from './gateway.ts'
@@ -32,10 +32,12 @@ export async function withCalls() {
   for (const settledAt of [MIDNIGHT - 2, MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 1]) {
     const made = charged(alice, { charge, settledAt })
     const failed = settledAt === MIDNIGHT ? { outcome: 'upstream_failed' as const } : {}
-    await store.commit({ ...made, row: { ...made.row, usage, cost: charge, ...failed } }, [])
+    const row = { ...made.row, usage, price: null, ...failed }
+    await store.commit({ ...made, row }, [])
   }
   const made = charged(bob, { charge: fromDollars(3), settledAt: MIDNIGHT + 2 })
-  const row = { ...made.row, model: 'other', deployment: 'gone', keyId: key.id }
+  const priced = { usage: {}, price: null, cost: ZERO }
+  const row = { ...made.row, ...priced, model: 'other', deployment: 'gone', keyId: key.id }
   await store.commit({ ...made, row, after: null, key: null }, [])
   return { ...gateway, store, clock }
 }

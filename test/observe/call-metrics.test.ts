@@ -3,7 +3,7 @@ import { Refusal } from '../../src/errors.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import { Observation } from '../../src/gateway/observation.ts'
 import { nanos, ZERO } from '../../src/ledger/money.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
+import { amountsOf, type LedgerRow } from '../../src/ledger/settlement.ts'
 import { CallMetrics } from '../../src/observe/call-metrics.ts'
 import { exposed } from '../../src/observe/exposition.ts'
 import { metricsOf, nanosIn, parseMetrics, sumOf } from '../support/metrics.ts'
@@ -20,8 +20,7 @@ const row = (of: Partial<LedgerRow>): LedgerRow => ({
   usageSource: 'upstream',
   usage: { input: 1 },
   price: null,
-  cost: ZERO,
-  charge: ZERO,
+  ...amountsOf(ZERO),
   startedAt: 0,
   settledAt: 0,
   ...of,

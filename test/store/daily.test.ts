@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000
 describe('verify', () => {
   test.each([
     'UPDATE daily SET charge = charge + 1',
-    'UPDATE daily SET cost = 3',
+    'UPDATE daily SET cost = 7',
     'UPDATE daily SET calls = 7',
     'UPDATE daily SET failed_calls = 1',
     'UPDATE daily SET output = output + 1',

@@ -133,6 +133,8 @@ test('a budget comes back from the disk as it was made, every limit of it', asyn
     timezone: 'Europe/Berlin',
     weekStart: 7,
     dayOfMonth: 31,
+    rateCard: '{"markup_percent":25}',
+    counts: 'cost',
   } as const
   expect(Object.keys(limits).sort()).toEqual(Object.keys(NO_LIMITS).sort())
   await store.createBudget({ id: 'all', limits, createdBy: 'x' })

@@ -106,7 +106,8 @@ async function after(happened: readonly Step[]) {
       const key = step.key === null ? null : await keyOf(KEYS[step.key]!)
       clock.now = step.at
       const made = charged(customer, { charge: nanos(step.charge), settledAt: step.at })
-      const { model, outcome, usage } = step
+      const { model, outcome } = step
+      const usage = { ...step.usage, ...made.row.usage }
       const row = { ...made.row, model, outcome, usage, keyId: key?.id ?? null }
       commits.push(store.commit({ ...made, row, after: null, key: null }, []))
     } else if (step.do === 'correct') {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type Nanos, nanos } from '../../src/ledger/money.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
+import { amountsOf, type LedgerRow } from '../../src/ledger/settlement.ts'
 import { costOf } from '../../src/metering/cost.ts'
 import { type Price, ratesWith } from '../../src/metering/price.ts'
-import { costAt, serviceOf } from '../../src/metering/repricing.ts'
+import { cardOf, chargeOf } from '../../src/metering/rate-card.ts'
 import { NO_USAGE } from '../../src/metering/usage.ts'
 import { type RepriceOrder, reprice } from '../../src/store/reprice.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -42,7 +42,7 @@ async function call(
   const cost = costOf(usage, priceOf(rate))
   const row: LedgerRow = {
     ...{ id: newId(at), tab: customer?.tab ?? null, customerId: id, keyId: null, model },
-    ...{ deployment, outcome: 'ok', usageSource: 'upstream', usage, cost, charge: cost },
+    ...{ deployment, outcome: 'ok', usageSource: 'upstream', usage, ...amountsOf(cost) },
     ...{ price: JSON.stringify(priceOf(rate)), startedAt: at, settledAt: at },
   }
   const account = { limit: null, spent: cost, held: 0 as Nanos }
@@ -192,6 +192,63 @@ test('what was drawn from a wallet comes back to it, and what is charged more is
   expect((await verify(path)).faults).toEqual([])
 })
 
+describe('a call that was charged by a rate card', () => {
+  /** Half of its cost on top of that, 1,000 nano-dollars a call, and 3,000 free. */
+  const text = '{"markup_percent":50,"fee_per_call":0.000001,"free_allowance":{"dollars":0.000003}}'
+  const card = cardOf(text)
+
+  const carded = async (store: Store, left: number, counts: 'cost' | 'charge' = 'charge') => {
+    const { customer } = store.findOrOpenCustomer('a')
+    const usage = { ...NO_USAGE, input: 1_000 }
+    const cost = costOf(usage, priceOf(5_000_000))
+    const charged = chargeOf(card, { model: 'm', usage, cost }, left)
+    const row: LedgerRow = {
+      ...{ id: newId(NOW), tab: customer.tab, customerId: 'a', keyId: null, model: 'm', usage },
+      ...{ deployment: 'm#1', outcome: 'ok', usageSource: 'upstream', cost, ...charged },
+      ...{ counted: counts === 'cost' ? cost : charged.charge, card: text },
+      ...{ price: JSON.stringify(priceOf(5_000_000)), startedAt: NOW, settledAt: NOW },
+    }
+    const account = { limit: null, spent: row.counted, held: 0 as Nanos }
+    const after = { account, totalSpent: row.charge, periodStart: 0, crossed: [], told: [] }
+    await store.commit({ row, after, key: null }, [])
+  }
+
+  const amounts = (path: string) =>
+    rowsOf(
+      path,
+      `SELECT sum(cost) AS cost, sum(charge) AS charge, sum(counted) AS counted,
+         sum(free_money) AS free FROM ledger`,
+    )
+
+  test.each<[what: string, left: number, rate: number, charge: number, free: number]>([
+    ['is charged by it at the right cost', 0, 1_000_000, 2_500, 0],
+    ['keeps what was free of it', 1_200, 1_000_000, 1_300, 1_200],
+    ['gives back of the allowance what it does not need', 3_000, 1_000_000, 0, 2_500],
+    ['takes no more of it', 3_000, 9_000_000, 11_500, 3_000],
+  ])('%s', async (_, left, rate, charge, free) => {
+    const { store, path } = await openStore({ now: NOW })
+    await carded(store, left)
+    store.close()
+    const before = amounts(path)
+    const { batch } = await reprice(order(path, { rate }))
+    expect(amounts(path)).toEqual([{ cost: rate / 1_000, charge, counted: charge, free }])
+    expect((await verify(path)).faults).toEqual([])
+    expect((await reprice(order(path, { rate }))).batch).toBeNull()
+    await reprice(order(path, { undo: batch! }))
+    expect(amounts(path)).toEqual(before)
+    expect((await verify(path)).faults).toEqual([])
+  })
+
+  test('counts as its cost where its budget counts that', async () => {
+    const { store, path } = await openStore({ now: NOW })
+    await carded(store, 0, 'cost')
+    store.close()
+    await reprice(order(path, {}))
+    expect(amounts(path)).toEqual([{ cost: 1_000, charge: 2_500, counted: 1_000, free: 0 }])
+    expect((await verify(path)).faults).toEqual([])
+  })
+})
+
 test('corrections go to the billing systems as calls do', async () => {
   const { store, path } = await openStore({ now: NOW })
   await store.exports.begin([{ name: 'x', type: 'cloudevents', since: null }])
@@ -239,26 +296,3 @@ test('repricing again and again leaves each call at the price that came last, an
     { numRuns: 15 },
   )
 }, 30_000)
-
-describe('what a call costs at another price', () => {
-  const tokens = { ...NO_USAGE, input: 10 }
-  const unitsOnly: Price = { ...priceOf(0), hasTokens: false }
-
-  test('is its usage times that', () => {
-    expect(costAt(tokens, priceOf(3_000_000))).toBe(nanos(30))
-  })
-
-  test('is not known where the price has no rate for what was used', () => {
-    expect(costAt(tokens, unitsOnly)).toBeNull()
-    expect(costAt({ ...NO_USAGE, images: 1 }, priceOf(1))).toBeNull()
-    const rates = { ...priceOf(1).rates, images: nanos(2_000_000) }
-    expect(costAt({ ...NO_USAGE, images: 1 }, { ...priceOf(1), rates })).toBe(nanos(2))
-    expect(costAt(NO_USAGE, unitsOnly)).toBe(nanos(0))
-  })
-
-  test('is of the tier that it was booked in', () => {
-    expect(serviceOf({ ...priceOf(1), source: 'config, flex' })).toBe('flex')
-    expect(serviceOf({ ...priceOf(1), source: 'config, batches' })).toBe('batch')
-    expect(serviceOf(priceOf(1))).toBeNull()
-  })
-})

@@ -16,7 +16,8 @@ import { startUpstream } from './upstream.ts'
  * files, and holds its ledger against what its clients have and what its upstream has served:
  * `bun run test:crash`, or a few kills of it in the suite.
  *
- * Every call is on a tab of its own, so each row of the ledger is matched with one call.
+ * Every call is on a tab of its own, so each row of the ledger is matched with one call. Every third
+ * is paid in advance: what its wallet has is what came in, less what the row was charged.
  */
 export type CrashReport = {
   readonly kills: number
@@ -50,6 +51,8 @@ const LOAD_MS = { least: 100, most: 3_000 }
 type ClientCall = {
   readonly user: string
   isWhole: boolean
+  /** Its customer has paid in advance, and was told so. */
+  isPaid: boolean
   /** When each token came, milliseconds. */
   readonly tokensAt: number[]
 }
@@ -110,7 +113,12 @@ async function loadUntilKilled(server: Server, books: Books, atAnEnd: boolean): 
     if (isArmed) kill()
   }
   const clients = Array.from({ length: CLIENTS }, async () => {
-    while (!isOver) await callOnce(server, books.newCall(), ended).catch(() => {})
+    while (!isOver) {
+      const call = books.newCall()
+      await payFor(server, call)
+        .then(() => callOnce(server, call, ended))
+        .catch(() => {})
+    }
   })
   const { least, most } = LOAD_MS
   await new Promise((resolve) => setTimeout(resolve, least + Math.random() * (most - least)))
@@ -119,6 +127,19 @@ async function loadUntilKilled(server: Server, books: Books, atAnEnd: boolean): 
   await Promise.all(clients)
   await server.kill()
   return killedAt
+}
+
+/** What is paid for a call in advance, dollars. */
+const PAID = 0.5
+
+async function payFor(server: Server, call: ClientCall) {
+  const { user } = call
+  if (Number(user.split('-')[1]) % 3 !== 0) return
+  await server.ask('/customer/new', { json: { user_id: user } })
+  const order = { user_id: user, amount: PAID, reason: 'for a call', idempotency_key: user }
+  const { status } = await server.ask('/customer/credit/grant', { json: order })
+  if (status !== 200) throw new Error(`status ${status}`)
+  call.isPaid = true
 }
 
 async function callOnce(server: Server, call: ClientCall, ended: () => void) {
@@ -151,6 +172,8 @@ type Row = {
   readonly charge: number
 }
 
+type Wallet = { readonly id: string; readonly balance: number }
+
 /** What the clients know, held against the ledger after each kill. */
 class Books {
   killedAt = 0
@@ -164,13 +187,15 @@ class Books {
   readonly #faults: string[] = []
 
   newCall(): ClientCall {
-    const call = { user: `call-${this.#calls.length}`, isWhole: false, tokensAt: [] }
+    const user = `call-${this.#calls.length}`
+    const call = { user, isWhole: false, isPaid: false, tokensAt: [] }
     this.#calls.push(call)
     return call
   }
 
   async check(databasePath: string, received: readonly ReceivedCall[]) {
     const rows = Map.groupBy(ledgerOf(databasePath), (row) => row.customer_id)
+    const wallets = new Map(walletsOf(databasePath).map(({ id, balance }) => [id, balance]))
     const served = new Map(received.map((call) => [call.user, call]))
     for (const [user, found] of rows) {
       if (found.length > 1) this.#doubled.push(`${user} has ${found.length} rows`)
@@ -179,6 +204,7 @@ class Books {
       const [row] = rows.get(call.user) ?? []
       if (call.isWhole) this.#checkWhole(call, row, served.get(call.user)!)
       else this.#checkPart(call, row, served.get(call.user))
+      if (call.isPaid) this.#checkWallet(call, row, wallets.get(call.user))
     }
     this.#checked = this.#calls.length
     this.#faults.push(...(await verify(databasePath)).faults)
@@ -189,6 +215,11 @@ class Books {
     const isRight = row?.outcome === 'ok' && row.usage_source === 'upstream'
     if (isRight && row.charge === charge) return
     this.#lost.push(`${user} was served for ${charge}, and its row is ${JSON.stringify(row)}`)
+  }
+
+  #checkWallet({ user }: ClientCall, row: Row | undefined, balance: number | undefined) {
+    const right = PAID * 1e9 - (row?.charge ?? 0)
+    if (balance !== right) this.#lost.push(`${user} has ${balance} of credit, and not ${right}`)
   }
 
   #checkPart(call: ClientCall, row: Row | undefined, served: ReceivedCall | undefined) {
@@ -239,6 +270,14 @@ function ledgerOf(path: string): Row[] {
   database.close()
   if (open.n !== 0) throw new Error(`${open.n} calls are still open after the start`)
   return rows
+}
+
+function walletsOf(path: string): Wallet[] {
+  const database = new Database(path, { readonly: true })
+  const sql = 'SELECT id, balance FROM customers WHERE balance IS NOT NULL'
+  const wallets = database.query(sql).all() as Wallet[]
+  database.close()
+  return wallets
 }
 
 /** What a call costs by the usage that the upstream sent. */

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { monotonicFactory } from 'ulid'
 import type { Changed } from '../../src/gateway/accounts.ts'
 import type { Budget } from '../../src/ledger/budget.ts'
-import { type Nanos, ZERO } from '../../src/ledger/money.ts'
+import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
 import { type Period, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
-import type { LedgerRow, Settlement } from '../../src/ledger/settlement.ts'
+import { amountsOf, type LedgerRow, type Settlement } from '../../src/ledger/settlement.ts'
+import { TOKEN_KINDS } from '../../src/metering/usage.ts'
 import type { Durability } from '../../src/store/open.ts'
 import { Store } from '../../src/store/store.ts'
 
@@ -46,6 +47,16 @@ export async function madeDatabase(customers = 1): Promise<string> {
   return path
 }
 
+/** So that a row of any charge explains itself. */
+export const NANO_A_TOKEN = JSON.stringify({
+  rates: {
+    ...Object.fromEntries(TOKEN_KINDS.map((kind) => [kind, ZERO])),
+    input: nanos(1_000_000),
+  },
+  tiers: [],
+  source: 'test',
+})
+
 /** A call of `charge` on a customer's tab, settled at `settledAt`. */
 export function charged(
   customer: { tab: number; id: string } | null,
@@ -60,10 +71,9 @@ export function charged(
     deployment: 'demo#1',
     outcome: 'ok',
     usageSource: 'upstream',
-    usage: {},
-    price: null,
-    cost: ZERO,
-    charge: call.charge,
+    usage: { input: call.charge },
+    price: NANO_A_TOKEN,
+    ...amountsOf(call.charge),
     startedAt: call.settledAt,
     settledAt: call.settledAt,
   }

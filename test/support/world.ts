@@ -9,13 +9,14 @@ import { heldOn } from '../../src/gateway/live-account.ts'
 import type { LiveOwner, Reservation } from '../../src/gateway/live-owner.ts'
 import { ownersOf } from '../../src/gateway/live-owner.ts'
 import { worstCaseOf } from '../../src/gateway/reserve.ts'
+import { type MeteredRow, Tariffs } from '../../src/gateway/tariff.ts'
 import { type Budget, type BudgetMode, NO_LIMITS } from '../../src/ledger/budget.ts'
 import { type BudgetedCustomer, NEW_PROFILE } from '../../src/ledger/customer.ts'
 import { type BudgetedKey, NEW_KEY } from '../../src/ledger/key.ts'
 import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
 import { periodAt } from '../../src/ledger/period.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
 import { ratesWith } from '../../src/metering/price.ts'
+import { NO_USAGE } from '../../src/metering/usage.ts'
 
 const START = Date.UTC(2026, 0, 15)
 export const encode = (text: string) => Math.ceil(text.length / 4)
@@ -74,7 +75,7 @@ const NO_WALLETS = {
   tellExhausted: () => Promise.resolve(),
 }
 
-type Row = { tab: number | null; keyId: number | null; charge: Nanos; at: number }
+type Row = { tab: number | null; keyId: number | null; counted: Nanos; charge: Nanos; at: number }
 
 /** Customers, keys and tiers in memory, as much of a store as the accounts need. */
 export class World {
@@ -89,7 +90,8 @@ export class World {
   /** Calls in flight. */
   readonly live: { reservation: Reservation; id: string | null; key: string | null }[] = []
 
-  constructor(ids: readonly string[], limit: Nanos) {
+  /** `card` is the server's rate card, as JSON. */
+  constructor(ids: readonly string[], limit: Nanos, card: string | null = null) {
     for (const [index, id] of ids.entries()) {
       const budgetId = index % 2 === 0 ? 'tier' : `own ${id}`
       this.customers.set(id, { tab: index, budgetId })
@@ -139,6 +141,7 @@ export class World {
         findOrOpenCustomer: findCustomer,
         spentOnModelSince: (tab, _, since) =>
           this.#sum((row) => row.tab === tab && row.at >= since),
+        rates: { usedFree: () => ({ tokens: 0, money: 0 }), marginOf: () => 0 },
         credit: NO_WALLETS,
         keys: {
           find: findKey,
@@ -148,6 +151,7 @@ export class World {
       },
       budgetOf: (assigned) => assigned,
       periodOf,
+      tariffs: new Tariffs(card),
       thresholds: [],
       creditLowAt: null,
     })
@@ -219,12 +223,13 @@ export class World {
     this.book(call, share === 0 ? ZERO : worstCaseOf(call.reservation, output))
   }
 
-  book({ reservation, id, key }: (typeof this.live)[number], charge: Nanos) {
+  /** What it cost, and what it used, which a rate card may want to know. */
+  book({ reservation, id, key }: (typeof this.live)[number], cost: Nanos, usage = NO_USAGE) {
     const tab = id === null ? null : this.customers.get(id)!.tab
     const keyId = key === null ? null : this.keys.get(key)!.id
-    const row = { tab, keyId, charge, settledAt: this.now } as LedgerRow
-    this.accounts.settle(reservation, row, 0)
-    this.rows.push({ tab, keyId, charge, at: this.now })
+    const metered = { tab, keyId, cost, usage, model: 'm', settledAt: this.now } as MeteredRow
+    const { row } = this.accounts.settle(reservation, metered, 0)
+    this.rows.push({ tab, keyId, counted: row.counted, charge: row.charge, at: this.now })
     this.accounts.written(reservation)
   }
 
