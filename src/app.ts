@@ -30,10 +30,9 @@ import { passThroughRoutes } from './http/pass-through.ts'
 import { portalTokens } from './http/portal-token.ts'
 import { server } from './http/server.ts'
 import { sessionOf } from './http/session.ts'
+import { KNOWN_MODELS } from './known-models.ts'
 import { hideInLog, logWarning, print } from './log.ts'
 import { madeMasterKey, requireKeyOrLoopback } from './master-key.ts'
-import { outputTokensMax } from './metering/limits.ts'
-import { builtInPrice } from './metering/prices.ts'
 import { type Observing, observing } from './observing.ts'
 import { presentOf } from './present.ts'
 import {
@@ -84,12 +83,6 @@ export function whatItServes(config: Config): string {
   const { all } = new Deployments(config.deployments, KNOWN_MODELS)
   const prices = new Map(all.map(({ id, price }) => [id, price]))
   return served(config, ({ id }) => prices.get(id) ?? null)
-}
-
-/** What is known of models besides the config, as of this start. */
-const KNOWN_MODELS = {
-  builtInPrice: (provider: string, model: string) => builtInPrice(provider, model, Date.now()),
-  outputTokensMax,
 }
 
 async function joinParts(config: Config) {

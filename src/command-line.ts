@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { monotonicFactory } from 'ulid'
 import { serve, whatItServes } from './app.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError, loadConfig } from './config/load.ts'
@@ -10,6 +11,8 @@ import { exportText } from './http/records.ts'
 import { dayOf, dayText } from './ledger/day.ts'
 import { dollarsText } from './ledger/money.ts'
 import { complain, print, setLog } from './log.ts'
+import { type Flags, HELP, OPTIONS } from './options.ts'
+import { repricingText, whatToReprice } from './repricing.ts'
 import { writeFile } from './runtime/files.ts'
 import { isTerminal } from './runtime/own-process.ts'
 import {
@@ -25,41 +28,10 @@ import { removeLeftSpools } from './runtime/spool.ts'
 import { backup } from './store/backup.ts'
 import { prune } from './store/prune.ts'
 import { readRecords } from './store/reading.ts'
+import { reprice } from './store/reprice.ts'
 import { explain, UnusableDatabase } from './store/trouble.ts'
 import { type Verdict, verify } from './store/verify.ts'
 import { VERSION } from './version.ts'
-
-const HELP = `Tollgate ${VERSION}: an LLM gateway that keeps a tab for every customer.
-
-Usage: tollgate [command] [options]
-
-Commands:
-  serve    (default) answer calls until SIGTERM or SIGINT
-  check    read the config and print what it would serve, with prices; exit 1 on a mistake
-  verify   prove that the file is whole and that the spend of each customer and key is the sum of
-           its ledger rows; exit 1 if not
-  backup FILE   copy the database, also beside a live server, and verify the copy
-  export   write the ledger to standard output, a line a row, also beside a live server
-  prune    remove ledger rows from before a day (--before) whose periods are over, also beside a
-           live server; the sums of their days stay, and the books balance as before
-
-Options:
-  --config FILE   LiteLLM's config.yaml; default ./config.yaml if there is one, else a demo model
-  --port N        default 4000; 0 takes a free one          (environment: PORT)
-  --host H        default 127.0.0.1                         (environment: HOST)
-  --db FILE       default ./tollgate.db                     (environment: DATABASE_URL=sqlite:FILE)
-  --log-format F  json or text; default text in a terminal  (environment: LOG_FORMAT)
-  --force         lets backup replace a file
-  --format F      of an export: csv (default) or jsonl
-  --from, --to T  only what settled from this day or time on, and until the end of that one (UTC)
-  --before DAY    prune rows that settled before this day (UTC)
-  --archive FILE  write what is pruned there first, as export would
-  --customer ID   only the rows of this customer
-  --help, --version
-
-Environment: TOLLGATE_MASTER_KEY or LITELLM_MASTER_KEY, WEBHOOK_URL, WEBHOOK_SECRET, LOG_LEVEL,
-OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent) and OpenTelemetry's other variables for that.
-Flags beat the environment, which beats the file.`
 
 const COMMANDS = {
   serve: runServe,
@@ -68,21 +40,7 @@ const COMMANDS = {
   backup: runBackup,
   export: runExport,
   prune: runPrune,
-}
-
-type Flags = {
-  config?: string
-  port?: string
-  host?: string
-  db?: string
-  force?: boolean
-  format?: string
-  from?: string
-  to?: string
-  customer?: string
-  before?: string
-  archive?: string
-  'log-format'?: string
+  reprice: runReprice,
 }
 
 async function main() {
@@ -98,23 +56,6 @@ async function main() {
   }
   await COMMANDS[name as keyof typeof COMMANDS](values, operands)
 }
-
-const OPTIONS = {
-  config: { type: 'string' },
-  port: { type: 'string' },
-  host: { type: 'string' },
-  db: { type: 'string' },
-  'log-format': { type: 'string' },
-  force: { type: 'boolean' },
-  format: { type: 'string' },
-  from: { type: 'string' },
-  to: { type: 'string' },
-  customer: { type: 'string' },
-  before: { type: 'string' },
-  archive: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean', short: 'v' },
-} as const
 
 function parseCommandLine() {
   const args = commandLine()
@@ -252,6 +193,26 @@ async function archived(
   } finally {
     close()
   }
+}
+
+async function runReprice(flags: Flags) {
+  const path = databaseOf(flags)
+  const makeId = monotonicFactory()
+  const now = Date.now()
+  const done = await reprice({
+    path,
+    ...whatToReprice(flags, () => configOf({ ...flags, db: path })),
+    now,
+    newId: () => makeId(now),
+    agreed: (found) => {
+      print(repricingText(found))
+      return flags.yes ?? false
+    },
+  })
+  if (done.sums.length === 0) return print(repricingText(done))
+  if (done.batch === null) return print('Nothing is written yet: --yes does it.')
+  const rows = done.sums.reduce((sum, of) => sum + of.rows, 0)
+  print(`${count(rows, 'correction')} written. tollgate reprice --undo ${done.batch} undoes them.`)
 }
 
 /** Named by itself, it needs no config, nor the keys of upstreams that a config asks for. */

@@ -1,6 +1,6 @@
 import * as Type from 'typebox'
 import { toDollars } from '../ledger/money.ts'
-import type { LedgerRecord } from '../ledger/record.ts'
+import type { Corrects, LedgerRecord } from '../ledger/record.ts'
 import { OUTCOMES, snakeCase, UNPRICED } from '../ledger/settlement.ts'
 import { inputTokens, KINDS, outputTokens, type Usage } from '../metering/usage.ts'
 import { Dollars, NullableText, Time, timeText } from './fields.ts'
@@ -97,6 +97,21 @@ export const RecordSchema = Type.Object(
       description: 'The prices applied, in nano-dollars a million. Null: there were none.',
       examples: [null],
     }),
+    corrects: Type.Unsafe<Corrects | null>({
+      anyOf: [
+        Type.Object(
+          {
+            id: text('The row that is put right.', '01M85YX12J9XZEJ9BVTRXF62MV'),
+            batch: text('Names all that was put right together.', '01M85YX12J9XZEJ9BVTRXF62MW'),
+            reason: text('Why.', 'the price of gpt-4o was wrong'),
+          },
+          { additionalProperties: false },
+        ),
+        { type: 'null' },
+      ],
+      description: 'Of a correction: which row it puts right. Null: it puts no single one right.',
+      examples: [null],
+    }),
   },
   { additionalProperties: false, description: 'A row of the ledger: a call, or a correction.' },
 )
@@ -144,6 +159,7 @@ export function recordJson(record: LedgerRecord, providerOf: (deployment: string
     usage_source: record.usageSource,
     usage: Object.fromEntries(KINDS.map((kind) => [snakeCase(kind), record.usage[kind] ?? 0])),
     prices: pricesOf(record),
+    corrects: record.corrects ?? null,
   }
 }
 

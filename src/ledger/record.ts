@@ -10,7 +10,12 @@ export type LedgerRecord = Omit<LedgerRow, 'tab' | 'keyId'> & {
   readonly key: NamedKey | null
   /** The number of `card`; null: none. */
   readonly cardVersion: number | null
+  /** Not given: it puts no single row right. */
+  readonly corrects?: Corrects
 }
+
+/** Which row a correction puts right, together with which others, and why. */
+export type Corrects = { readonly id: string; readonly batch: string; readonly reason: string }
 
 /** Which rows; null: any. A customer's are those of all its tabs, also of deleted ones. */
 export type RecordFilter = {

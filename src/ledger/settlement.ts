@@ -132,3 +132,21 @@ export function correction(
     settledAt: by.now,
   }
 }
+
+/** What a row came to, or by how much it changes. */
+export type Amounts = Pick<LedgerRow, 'cost' | 'charge' | 'counted' | 'freeMoney'>
+
+/**
+ * The row that puts right what another one came to; of the same customer, key, model and
+ * deployment, so that their sums are right as well. It counts when it is made, and not when the
+ * call was: what is over stays as it is.
+ */
+export function correctionOf(
+  row: Pick<LedgerRow, 'tab' | 'customerId' | 'keyId' | 'model' | 'deployment'>,
+  by: { readonly id: string; readonly amounts: Amounts; readonly now: number },
+): LedgerRow {
+  const { tab, customerId, keyId, model, deployment } = row
+  const { id, amounts, now } = by
+  const blank = correction({ tab, customerId, keyId }, { id, difference: ZERO, now })
+  return { ...blank, model, deployment, ...amounts }
+}

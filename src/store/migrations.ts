@@ -1,4 +1,5 @@
 import type { Database } from '../runtime/sqlite.ts'
+import { CREATE_CORRECTIONS } from './corrections.ts'
 import { CREATE_CREDIT } from './credit-table.ts'
 import { CREATE_WAYS_TO_CUSTOMERS } from './customers.ts'
 import { createDaily } from './daily.ts'
@@ -270,4 +271,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'credit paid in advance', sql: CREATE_CREDIT },
   { name: 'rate cards: what is charged beside what it cost', sql: CREATE_RATE_CARDS },
   { name: 'rows on their way to billing systems', sql: CREATE_EXPORTS },
+  { name: 'which rows a correction puts right, and why', sql: CREATE_CORRECTIONS },
 ]

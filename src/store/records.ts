@@ -7,9 +7,10 @@ import type {
   RecordOrder,
   RecordSlice,
 } from '../ledger/record.ts'
-import { type Outcome, snakeCase, type UsageSource } from '../ledger/settlement.ts'
-import { KINDS } from '../metering/usage.ts'
+import type { Outcome, UsageSource } from '../ledger/settlement.ts'
 import type { Database, SqlRow, SqlValue, Statement } from '../runtime/sqlite.ts'
+import { correctedBy } from './corrections.ts'
+import { usageIn } from './usage-in.ts'
 
 /**
  * The rows of the ledger for reports and exports, a few at a time: each slice is sought in an
@@ -60,7 +61,12 @@ export function records(database: Database): Records {
   const byId = prepare(`${SELECT} WHERE ledger.id = ?1`)
   const runsOf = runsIn(database)
   const priceOf = pricesIn(database)
-  const toRecord = (row: SqlRow) => fromRow(row, priceOf)
+  const corrects = correctedBy(database)
+  const toRecord = (row: SqlRow): LedgerRecord => {
+    const record = fromRow(row, priceOf)
+    const found = record.outcome === 'correction' ? corrects(record.id) : null
+    return found === null ? record : { ...record, corrects: found }
+  }
 
   return {
     find(id, filter) {
@@ -221,11 +227,6 @@ export const keyNamedBy = (row: SqlRow): NamedKey | null =>
         alias: row['key_alias'] as string | null,
         labels: JSON.parse(row['key_labels'] as string) as Record<string, unknown>,
       }
-
-const USAGE_COLUMNS = KINDS.map((kind) => [kind, snakeCase(kind)] as const)
-
-export const usageIn = (row: SqlRow): Record<string, number> =>
-  Object.fromEntries(USAGE_COLUMNS.map(([kind, column]) => [kind, row[column] as number]))
 
 const fromRow = (row: SqlRow, priceOf: (id: number | null) => string | null): LedgerRecord => ({
   id: row['id'] as string,

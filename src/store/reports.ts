@@ -2,8 +2,9 @@ import type { Nanos } from '../ledger/money.ts'
 import type { DailyFilter, DailySum } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import { NOBODY } from './daily.ts'
-import { breath, keyNamedBy, type Records, records, usageIn } from './records.ts'
+import { breath, keyNamedBy, type Records, records } from './records.ts'
 import { DAYS_OF_TAB, type TabUsage, tabUsage } from './tab-usage.ts'
+import { usageIn } from './usage-in.ts'
 
 /** What was used: call by call, and by the day. All of it reads, and sees what is committed. */
 export type Reports = Records & {

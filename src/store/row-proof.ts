@@ -2,10 +2,11 @@ import { dollarsText, type Nanos } from '../ledger/money.ts'
 import { UNPRICED } from '../ledger/settlement.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Price } from '../metering/price.ts'
-import { cardOf, grossOf, type RateCard, takenOff, tokensOf } from '../metering/rate-card.ts'
+import { cardOf, type RateCard } from '../metering/rate-card.ts'
+import { chargeAgain } from '../metering/repricing.ts'
 import type { Usage } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
-import { usageIn } from './records.ts'
+import { usageIn } from './usage-in.ts'
 
 /** Rows of the ledger read at a time, so that any number fits in memory. */
 const PAGE_ROWS = 10_000
@@ -54,13 +55,9 @@ export function* wrongAmounts(database: Database): Generator<string> {
 }
 
 /** What a row is to be charged, with what the allowance took off it by its own word. */
-function chargeBy(card: RateCard | null, row: SqlRow): number {
-  if (card === null) return row['cost'] as number
+function chargeBy(card: RateCard | null, row: SqlRow): Nanos {
   const usage = usageIn(row) as Usage
   const used = { model: row['model'] as string, usage, cost: row['cost'] as Nanos }
-  const gross = grossOf(card, used)
-  const { allowance } = card
-  if (allowance === null) return gross
-  const left = row[allowance.unit === 'money' ? 'free_money' : 'free_tokens'] as number
-  return gross - takenOff(allowance, { gross, tokens: tokensOf(usage) }, left)
+  const freeTokens = row['free_tokens'] as number
+  return chargeAgain(card, used, { freeTokens, freeMoney: row['free_money'] as Nanos }).charge
 }

@@ -3,7 +3,8 @@ import type { Nanos } from '../ledger/money.ts'
 import type { ModelSum } from '../ledger/record.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { KIND_COLUMNS } from './daily.ts'
-import { breath, usageIn } from './records.ts'
+import { breath } from './records.ts'
+import { usageIn } from './usage-in.ts'
 
 /** What was used on one tab alone, by model. All of it reads, and sees what is committed. */
 export type TabUsage = {

@@ -2,10 +2,10 @@ import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database, SqlRow, Statement } from '../runtime/sqlite.ts'
 import { DAILY } from './daily.ts'
 import type { Flush } from './flush.ts'
-import { usageIn } from './records.ts'
 import { ROLLUPS } from './rollups.ts'
 import { type Summable, sumWriter } from './sum-table.ts'
 import type { Pending } from './transaction.ts'
+import { usageIn } from './usage-in.ts'
 
 /** The migration: all rows are in their sums. */
 export const CREATE_UNSUMMED = `

@@ -1,6 +1,7 @@
 import { dayText } from '../ledger/day.ts'
 import { dollarsText, type Nanos } from '../ledger/money.ts'
 import { type Database, openDatabase, type SqlRow, troubleOf } from '../runtime/sqlite.ts'
+import { wrongCorrections } from './corrections.ts'
 import { wrongCredit } from './credit-proof.ts'
 import { wrongCounts } from './customer-counts.ts'
 import { wrongDays } from './daily.ts'
@@ -70,6 +71,7 @@ function look(database: Database, path: string): Verdict {
     ...wrongCounts(database),
     ...wrongPruned(database),
     ...wrongCredit(database),
+    ...wrongCorrections(database),
   ]
   const totals = database
     .prepare(
