@@ -1,0 +1,39 @@
+import { expect, test } from 'bun:test'
+import { dayOf } from '../../src/ledger/day.ts'
+import { verify } from '../../src/store/verify.ts'
+import { rowsOf } from '../support/books.ts'
+import { resellersDay } from '../support/reseller.ts'
+
+test('the books of a reseller’s day balance: costs, charges, allowances and wallets', async () => {
+  const { store, path, refused, day } = await resellersDay(5_000)
+  const [sum] = store.series
+    .daysOfAll(dayOf(day), dayOf(day))
+    .reduce(
+      ([all], { cost, charge, calls }) => [
+        { cost: all.cost + cost, charge: all.charge + charge, calls: all.calls + calls },
+      ],
+      [{ cost: 0, charge: 0, calls: 0 }],
+    )
+  store.close()
+  const [ledger] = rowsOf<Record<string, number>>(
+    path,
+    'SELECT sum(cost) AS cost, sum(charge) AS charge, count(*) AS calls FROM ledger',
+  )
+  expect(sum).toEqual(ledger as typeof sum)
+  expect(ledger!['calls']! + refused).toBe(5_000)
+  expect(ledger!['calls']).toBeGreaterThan(2_000)
+  expect(ledger!['cost']).not.toBe(ledger!['charge'])
+  const verdict = await verify(path)
+  expect(verdict.faults).toEqual([])
+  // Of wallets: what came in is what was charged, and what is left.
+  const [wallets] = rowsOf<Record<string, number>>(
+    path,
+    `SELECT (SELECT sum(amount) FROM credit_entries WHERE kind = 'grant') AS granted,
+       (SELECT sum(charge) FROM ledger JOIN customers USING (tab) WHERE balance IS NOT NULL) AS charged,
+       (SELECT sum(balance) FROM customers) AS balance,
+       (SELECT min(balance) FROM credit_entries) AS lowest`,
+  )
+  const { granted, charged, balance, lowest } = wallets as Record<string, number>
+  expect(granted).toBe(charged! + balance!)
+  expect(lowest).toBeGreaterThanOrEqual(0)
+})
