@@ -3,6 +3,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, embed, generateText, isStepCount, jsonSchema, streamText, tool } from 'ai'
 import { bookedOn } from '../support/books.ts'
 import { eventually } from '../support/eventually.ts'
+import { Gate } from '../support/gate.ts'
 import { nanosOf, startGateway } from '../support/gateway.ts'
 
 /** Vercel's AI SDK as it is shipped, with nothing but a base URL and a key of ours. */
@@ -140,10 +141,16 @@ describe('errors', () => {
   })
 
   test('a stream that breaks: an error part, and what came is on the tab', async () => {
-    upstream.next({ deltas: 20, dies: { after: { events: 6 } } })
+    // Together with the error the SDK would show nothing of what came before it.
+    const gate = new Gate()
+    const dies = { after: { events: 6 } }
+    upstream.next({ deltas: 20, dies, holds: [{ gate, at: { events: 4 } }] })
     const parts: string[] = []
     const result = streamText({ model, prompt, onError: () => {}, ...on('broken') })
-    for await (const part of result.fullStream) parts.push(part.type)
+    for await (const part of result.fullStream) {
+      parts.push(part.type)
+      if (part.type === 'text-delta') gate.open()
+    }
     expect(parts).toContain('text-delta')
     expect(parts).toContain('error')
     await eventually(async () => expect((await customer('broken')).spend).toBeGreaterThan(0))

@@ -24,7 +24,7 @@ const CUSTOMER_FIELDS = [
   ...'user_id alias blocked spend allowed_model_region default_model budget_id litellm_budget_table'.split(
     ' ',
   ),
-  ...'metadata created_at updated_at held budget_reset_at total_spend credit'.split(' '),
+  ...'metadata rate_card created_at updated_at held budget_reset_at total_spend credit'.split(' '),
 ]
 
 describe('tracking customer spend', () => {

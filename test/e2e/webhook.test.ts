@@ -81,9 +81,13 @@ test('an event has these fields, in this order, and the call’s own amounts', a
     model: 'gpt-4o-mini',
     total_spend: (0.5e9 + spend * 1e9) / 1e9,
     usage: expect.objectContaining({ input: 10, cached_input: 20, output: 30, reasoning: 40 }),
+    cost: spend,
+    charge: spend,
+    rate_card_version: null,
   }
   expect(told as object).toEqual(expected)
-  const own = ['id', 'created_at', 'call_id', 'model', 'total_spend', 'usage']
+  const amounts = ['cost', 'charge', 'rate_card_version']
+  const own = ['id', 'created_at', 'call_id', 'model', 'total_spend', 'usage', ...amounts]
   const shared = Object.keys(expected).filter((name) => !own.includes(name))
   expect(Object.keys(json as object)).toEqual([...shared, ...own])
   expect(id).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/)

@@ -92,7 +92,10 @@ export async function resellersDay(calls: number, seed = 7) {
     const limits =
       n % 4 === 0
         ? null
-        : { maxBudget: fromDollars(n % 4), counts: n % 8 === 1 ? ('cost' as const) : null }
+        : {
+            maxBudget: fromDollars((n % 4) * (calls / 250_000)),
+            counts: n % 8 === 1 ? ('cost' as const) : null,
+          }
     const profile = { rateCard: n % 7 === 0 ? null : CARDS[n % CARDS.length]! }
     await store.createCustomer({ id: idOf(n), profile, limits, spent: null, wallet: n % 3 === 0 })
     if (n % 3 === 0) await grant(idOf(n), 1 + random(3))
