@@ -48,6 +48,7 @@ const OPEN_TO: Readonly<Record<KeyRole, ReadonlySet<string>>> = {
     'GET /spend/logs',
     'GET /spend/logs/export',
     'GET /spend/series',
+    'GET /margin',
     'GET /spend/now',
     'GET /spend/live',
     'GET /global/spend/end_users',

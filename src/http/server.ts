@@ -22,6 +22,7 @@ import { type GlobalSpendParts, globalSpendRoutes } from './global-spend.ts'
 import { HEALTH_PATHS, type HealthParts, healthRoutes } from './health.ts'
 import { KeySchema } from './key-json.ts'
 import { type KeyParts, keyRoutes } from './keys.ts'
+import { marginRoutes } from './margin.ts'
 import { type MetricParts, metricRoutes } from './metrics.ts'
 import { type ModelParts, modelRoutes } from './models.ts'
 import { type NearLimitParts, nearLimitRoutes, previewRoutes } from './near-limit.ts'
@@ -147,6 +148,7 @@ export function server(parts: ServerParts): AnyElysia {
     .use(recordRoutes(withProviders))
     .use(globalSpendRoutes(parts))
     .use(seriesRoutes(parts))
+    .use(marginRoutes(parts))
     .use(nowRoutes(parts))
     .use(budgetRoutes(withModels))
     .use(budgetResetRoutes(parts))

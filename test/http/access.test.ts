@@ -59,6 +59,7 @@ const OPEN: Record<KeyRole, string[]> = {
     'GET /spend/logs',
     'GET /spend/logs/export',
     'GET /spend/series',
+    'GET /margin',
     'GET /spend/now',
     'GET /spend/live',
     'GET /global/spend/end_users',
