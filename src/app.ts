@@ -245,14 +245,9 @@ function routesTo(
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
-    reports: store.reports,
-    tabUsage: store.reports.tabs,
-    series: store.series,
-    rateCards: store.rates,
-    statements: store.statements,
+    ...readingOf(store),
     currencyOf: currencyBy(tariffs, budgetOf),
     quote: (asked) => quoteOf(asked, gateway),
-    nearLimits: store.nearLimits,
     ...present,
     mayTakeTime,
     deliveries: store.deliveries,
@@ -269,6 +264,16 @@ function routesTo(
     diskRefusal,
   })
 }
+
+/** What reports are made of. */
+const readingOf = (store: Books['store']) => ({
+  reports: store.reports,
+  tabUsage: store.reports.tabs,
+  series: store.series,
+  statements: store.statements,
+  nearLimits: store.nearLimits,
+  rateCards: store.rates,
+})
 
 /** In which a customer is shown its money; null: in dollars. */
 const currencyBy =

@@ -9,6 +9,7 @@ export function statementPage(statement: StatementJson, operator: string): strin
   const name = alias === null ? id : `${alias} (${id})`
   const title = `Statement of ${name}, ${start} to ${end}`
   const money = moneyIn(statement.currency)
+  const rate = rateText(statement.currency)
   const usageRows = usage.map((of) => {
     const { date, model, calls, prompt_tokens: read, completion_tokens: wrote } = of
     return row([date, model], [String(calls), String(read), String(wrote), money(of.charge)])
@@ -43,7 +44,7 @@ ${table('Summary', [], sumRows)}
 ${table('Usage', ['Day', 'Model', '#Calls', '#Read', '#Written', '#Charge'], usageRows)}
 ${table('Credit', ['Day', 'What', 'Reason', '#Amount'], creditRows)}
 ${table('Corrections', ['Day', 'Reason', '#Amount'], correctionRows)}
-<p>${total.calls} calls, ${escaped(money(total.charge))} charged in all${rateText(statement.currency)}.</p>
+<p>${total.calls} calls, ${escaped(money(total.charge))} charged in all${rate}.</p>
 </body></html>`
 }
 
