@@ -41,7 +41,7 @@ export function statementPage(statement: StatementJson, operator: string): strin
 <header><p>${escaped(operator)}</p><h1>Statement</h1>
 <p><strong>${escaped(name)}</strong><br>${start} to ${end}, days in UTC</p></header>
 ${table('Summary', [], sumRows)}
-${table('Usage', ['Day', 'Model', '#Calls', '#Read', '#Written', '#Charge'], usageRows)}
+${table('Usage', ['Day', 'Model', '#Calls', '#Tokens in', '#Tokens out', '#Charge'], usageRows)}
 ${table('Credit', ['Day', 'What', 'Reason', '#Amount'], creditRows)}
 ${table('Corrections', ['Day', 'Reason', '#Amount'], correctionRows)}
 <p>${total.calls} calls, ${escaped(money(total.charge))} charged in all${rate}.</p>
