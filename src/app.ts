@@ -218,6 +218,7 @@ function routesTo(
     masterKey,
     consolePage: async () => (await import('./ui/files.ts')).CONSOLE,
     portal: config.portal,
+    topUpUrl: config.credit.topUpUrl,
     portalTokens: tokens,
     portalPage: async () => (await import('./ui/files.ts')).PORTAL,
     authorize,

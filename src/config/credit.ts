@@ -12,6 +12,10 @@ export type CreditRules = {
 
 export const DEFAULT_CREDIT: CreditRules = { topUpUrl: null, lowAt: null }
 
+/** Where a customer buys more credit. Null: nobody is told. */
+export const topUpAddress = (url: string | null, customerId: string): string | null =>
+  url?.replaceAll('{customer_id}', encodeURIComponent(customerId)) ?? null
+
 /** `tollgate_settings.credit`. */
 export function readCredit(reader: Reader, tollgate: MapField | null): CreditRules {
   const map = reader.map(reader.field(tollgate, 'credit'))

@@ -1,3 +1,4 @@
+import { topUpAddress } from '../config/credit.ts'
 import { Refusal } from '../errors.ts'
 import { dollarsText, minus, type Nanos, toDollars, ZERO } from '../ledger/money.ts'
 import type { RateRefusal } from '../ledger/ratelimit.ts'
@@ -46,7 +47,7 @@ export function creditExhausted(
   const balance = minus(limit ?? ZERO, spent)
   const { topUpUrl } = about
   const id = isKey(at.owner) ? '' : at.owner.self.id
-  const url = topUpUrl?.replaceAll('{customer_id}', encodeURIComponent(id)) ?? null
+  const url = topUpAddress(topUpUrl, id)
   const where = url === null ? '' : ` Top up at ${url} .`
   return new Refusal(
     'credit_exhausted',

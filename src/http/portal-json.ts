@@ -7,6 +7,7 @@ import type { ModelSum } from '../ledger/record.ts'
 import type { Tab } from './customer-json.ts'
 import { addTo, emptyTotal, type Total, Totals, totalOf } from './day-sums.ts'
 import { Dollars, NullableCount, NullableDollars, NullableText, Time, timeText } from './fields.ts'
+import { NullablePortalCredit, type PortalCredit } from './portal-credit.ts'
 
 /**
  * What a customer sees of itself: what it was charged, never what that cost the operator, and
@@ -105,6 +106,11 @@ export const SummarySchema = Type.Object(
       },
       { ...closed, description: 'What is limited; null: not.' },
     ),
+    credit: NullablePortalCredit,
+    created_at: Time({
+      description: 'Since when it is a customer.',
+      examples: ['2026-10-01T09:30:00.000Z'],
+    }),
     expires_at: Time({
       description: 'Until when the link is good.',
       examples: ['2026-11-01T10:30:00.000Z'],
@@ -119,11 +125,12 @@ export function summaryJson(
   about: {
     readonly tab: Tab
     readonly sums: readonly ModelSum[]
+    readonly credit: PortalCredit | null
     readonly expiresAt: number
   },
 ): Type.Static<typeof SummarySchema> {
   const { customer } = of
-  const { tab, sums, expiresAt } = about
+  const { tab, sums, credit, expiresAt } = about
   const budget = tab.budgetOf(of.budget)
   const resetsAt = budget === null ? null : tab.resetsAt(budget)
   return {
@@ -137,6 +144,8 @@ export function summaryJson(
     budget_reset_at: resetsAt === null ? null : timeText(resetsAt),
     usage: usageJson(sumOf(sums)),
     limits: limitsJson(budget),
+    credit,
+    created_at: timeText(customer.createdAt),
     expires_at: timeText(expiresAt),
   }
 }

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import type { Portal } from '../config/portal.ts'
 import { Refusal } from '../errors.ts'
+import type { CreditGrant } from '../ledger/credit.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import { dayOf } from '../ledger/day.ts'
 import type { ModelSum } from '../ledger/record.ts'
@@ -11,6 +12,7 @@ import type { Tab } from './customer-json.ts'
 import { timeText } from './fields.ts'
 import { operation } from './operation.ts'
 import { escaped, type Page, pageParts, pagePolicy } from './page.ts'
+import { portalCreditJson } from './portal-credit.ts'
 import { SummarySchema, summaryJson, UsageSchema, usageRangeJson } from './portal-json.ts'
 import { themeStyle } from './portal-theme.ts'
 import type { PortalTokens } from './portal-token.ts'
@@ -33,6 +35,9 @@ export type PortalParts = Tab &
       ): AsyncGenerator<{ readonly day: number; readonly sums: readonly ModelSum[] }>
       since(tab: number, from: number): AsyncGenerator<readonly ModelSum[]>
     }
+    readonly credit: { openGrants(tab: number): readonly CreditGrant[] }
+    /** Where credit is bought, with `{customer_id}` for whose. Null: nobody is told. */
+    readonly topUpUrl: string | null
     now(): number
   }
 
@@ -90,7 +95,8 @@ export function portalRoutes(parts: PortalParts) {
         const { tab, periodStart } = of.customer
         for await (const some of tabUsage.since(tab, periodStart)) sums.push(...some)
         Object.assign(set.headers, noStore)
-        return summaryJson(of, { tab: parts, sums, expiresAt })
+        const credit = portalCreditJson(of, parts)
+        return summaryJson(of, { tab: parts, sums, credit, expiresAt })
       },
       {
         detail: operation({

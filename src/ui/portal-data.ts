@@ -34,7 +34,23 @@ export type Summary = {
     readonly models: readonly string[] | null
     readonly by_model: readonly (Limits & { readonly model: string })[]
   }
+  readonly credit: Credit | null
+  readonly created_at: string
   readonly expires_at: string
+}
+
+/** What was paid in advance and is left. */
+export type Credit = {
+  readonly balance: number
+  readonly held: number
+  readonly available: number
+  /** In the order of use. */
+  readonly grants: readonly {
+    readonly amount: number
+    readonly remaining: number
+    readonly expires_at: string | null
+  }[]
+  readonly top_up_url: string | null
 }
 
 export type ModelUsage = Usage & {

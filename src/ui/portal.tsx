@@ -15,8 +15,10 @@ import {
   Section,
   Time,
 } from './parts.tsx'
+import { CreditLeft } from './portal-credit.tsx'
 import { chartOf, expiryOf, type ModelUsage, type Summary, type UsageRange } from './portal-data.ts'
 import { LimitList } from './portal-limits.tsx'
+import { Statements } from './portal-statements.tsx'
 import { Table } from './table.tsx'
 import { useData, useEvery } from './use-data.ts'
 
@@ -96,10 +98,12 @@ function Shown({ token }: { readonly token: string }) {
       ) : (
         <div class="usage">
           <Figures of={data} />
+          {data.credit !== null && <CreditLeft of={data.credit} />}
           <UsageIn token={token} round={round} />
           <Section title="Limits">
             <LimitList of={data.limits} />
           </Section>
+          <Statements token={token} since={data.created_at} />
           <p class="foot">
             Days are in UTC, other times in your own zone. This link is good until{' '}
             <Time at={data.expires_at} />.

@@ -54,6 +54,7 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     consolePage: () => Promise.resolve(NO_PAGE),
     portalPage: () => Promise.resolve(NO_PAGE),
     portal: DEFAULT_PORTAL,
+    topUpUrl: null,
     portalTokens: TOKENS,
     isMasterKey: (secret) => secret === MASTER_KEY,
     mayCall: () => true,

@@ -35,6 +35,8 @@ describe('GET /portal/summary', () => {
         models: null,
         by_model: [],
       },
+      credit: null,
+      created_at: new Date(NOW).toISOString(),
       expires_at: new Date(NOW + 3_600_000).toISOString(),
     })
   })
