@@ -77,7 +77,12 @@ export function demandOf(
     const at = (prices: readonly Price[] | null) =>
       prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     const own = tariff?.card?.prices.get(call.model)
-    const rates = worstRatesBy(tariff, at(prices), own === undefined ? null : at([own]))
+    const rates = worstRatesBy(
+      tariff,
+      at(prices),
+      own === undefined ? null : at([own]),
+      endpoint.media === undefined,
+    )
     return { ...base, inputTokens, rates }
   }
   const besides = images + documents + call.context

@@ -1,3 +1,4 @@
+import { dayOf } from '../ledger/day.ts'
 import { plus, ZERO } from '../ledger/money.ts'
 import type { LedgerRow, SettledSums } from '../ledger/settlement.ts'
 import { crossings } from '../ledger/thresholds.ts'
@@ -44,12 +45,15 @@ export function sumsAfter(
         })
   const ofMargin = marginCrossing(live, row)
   const crossed = ofMargin === null ? ofBudget : [...ofBudget, ofMargin]
-  live.told = [...told, ...crossed.map(({ name }) => name)]
+  // A margin is told of once a day, whatever the period of the budget.
+  const names = ofBudget.map(({ name }) => name)
+  live.told = [...told, ...names]
   return {
     account: main.account,
     totalSpent,
     periodStart: main.period.start,
     crossed,
-    told: crossed.map(({ name }) => name),
+    told: names,
+    ...(ofMargin === null ? {} : { marginToldOn: dayOf(row.settledAt) }),
   }
 }

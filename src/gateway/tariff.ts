@@ -74,29 +74,35 @@ const roundingOf = ({ markup }: RateCard): number => Math.ceil(markup / 1_000_00
  * The dearest that a call can be by a tariff: from the dearest that it can cost (`rates`; null:
  * nobody knows) and the rates of the card's own price for its model (null: it has none). Where the
  * cost counts on one account and the charge on another, it is held for the dearer of the two on
- * both.
+ * both. `own` stands in place of the cost; where it may not (`isOwnSure`), the dearer is held.
  */
 export function worstRatesBy(
   tariff: Tariff | null,
   rates: WorstRates | null,
   own: WorstRates | null,
+  isOwnSure: boolean,
 ): WorstRates | null {
   if (tariff === null || tariff.card === null) return rates
   const { card, counts } = tariff
   if (rates === null && own === null) return null
   const { markup, fee, minimum } = card
   const marked = (amount: Nanos) => withMarkup(amount, markup)
-  const metered = own ?? {
-    input: marked(rates!.input),
-    output: marked(rates!.output),
-    besides: nanos(marked(rates!.besides) + roundingOf(card)),
+  const byCost = rates && {
+    input: marked(rates.input),
+    output: marked(rates.output),
+    besides: nanos(marked(rates.besides) + roundingOf(card)),
   }
+  const metered = own !== null && isOwnSure ? own : dearer(own, byCost)!
   const charge = { ...metered, besides: nanos(metered.besides + fee), minimum }
-  if (counts === 'charge' || rates === null) return charge
+  return counts === 'charge' ? charge : { ...dearer(charge, rates)!, minimum }
+}
+
+/** Of two that may be, the dearest of everything. */
+function dearer(one: WorstRates | null, other: WorstRates | null): WorstRates | null {
+  if (one === null || other === null) return one ?? other
   return {
-    input: nanos(Math.max(charge.input, rates.input)),
-    output: nanos(Math.max(charge.output, rates.output)),
-    besides: nanos(Math.max(charge.besides, rates.besides)),
-    minimum,
+    input: nanos(Math.max(one.input, other.input)),
+    output: nanos(Math.max(one.output, other.output)),
+    besides: nanos(Math.max(one.besides, other.besides)),
   }
 }

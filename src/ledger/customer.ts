@@ -43,6 +43,8 @@ export type Customer = Profile & {
   readonly told: readonly string[]
   /** What is in its wallet, with what is held; null: it has none. */
   readonly credit: Credit | null
+  /** The last day (`dayOf`) of which `margin_negative` was told; null: none. */
+  readonly marginToldOn: number | null
   readonly createdAt: number
   readonly updatedAt: number
 }

@@ -87,6 +87,8 @@ export type SettledSums = {
   readonly account: Account
   readonly totalSpent: Nanos
   readonly periodStart: number
+  /** The day of which is told that it costs more than it is charged; absent: it is not. */
+  readonly marginToldOn?: number
   /** What is now worth telling, and under which names it is remembered as told. */
   readonly crossed: readonly Crossing[]
   readonly told: readonly string[]

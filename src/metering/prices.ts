@@ -46,6 +46,12 @@ const SERVICE_ENDS: Readonly<Record<Service, string>> = {
 const keyOf = (kind: TokenKind, above: number | null, end: string): string =>
   `${CONFIG_KEYS[kind]}${above === null ? '' : `_above_${above}k_tokens`}${end}`
 
+/** Of these, those of plain tokens. */
+export const TOKEN_PRICE_KEYS: readonly string[] = [
+  ...TOKEN_KINDS.map((kind) => keyOf(kind, null, '')),
+  ...TIER_THOUSANDS.flatMap((above) => TIERED_KINDS.map((kind) => keyOf(kind, above, ''))),
+]
+
 /** Every key of `litellm_params` that `pricesFromConfig` reads. */
 export const PRICE_KEYS: readonly string[] = [
   ...['', ...Object.values(SERVICE_ENDS)].flatMap((end) => [

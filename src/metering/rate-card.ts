@@ -2,7 +2,7 @@ import { DOLLARS_MAX, type Nanos, nanos, ZERO } from '../ledger/money.ts'
 import { costOf } from './cost.ts'
 import { shiftDecimal } from './decimal.ts'
 import type { Price } from './price.ts'
-import { PRICE_KEYS, pricesFromConfig } from './prices.ts'
+import { pricesFromConfig, TOKEN_PRICE_KEYS } from './prices.ts'
 import { inputTokens, outputTokens, type Usage } from './usage.ts'
 
 /**
@@ -13,7 +13,10 @@ import { inputTokens, outputTokens, type Usage } from './usage.ts'
 export type RateCard = {
   /** On top of the cost, in millionths of it: 250,000 is 25 %. From -1,000,000: free. */
   readonly markup: number
-  /** In place of the cost and its markup, by model as the client asks for it. */
+  /**
+   * In place of the cost and its markup, by model as the client asks for it: of tokens. A call that
+   * is billed by pictures, time or characters is charged by its cost all the same.
+   */
   readonly prices: ReadonlyMap<string, Price>
   /** Of each call, besides. */
   readonly fee: Nanos
@@ -77,10 +80,14 @@ export function takenOff(
 /** Without the allowance. */
 export function grossOf(card: RateCard, { model, usage, cost }: Used): Nanos {
   if (cost === 0 && Object.values(usage).every((count) => count === 0)) return ZERO
-  const own = card.prices.get(model)
+  const own = isOfTokens(usage) ? card.prices.get(model) : undefined
   const metered = own === undefined ? withMarkup(cost, card.markup) : costOf(usage, own)
   return nanos(Math.max(metered + card.fee, card.minimum))
 }
+
+/** Whether nothing is in it that a price of tokens does not know. */
+const isOfTokens = ({ images, audioMs, characters }: Usage): boolean =>
+  images === 0 && audioMs === 0 && characters === 0
 
 export const tokensOf = (usage: Usage): number => inputTokens(usage) + outputTokens(usage)
 
@@ -170,8 +177,10 @@ function pricesOf(given: unknown): RateCard['prices'] | CardProblem {
   for (const [model, params] of entries) {
     const key = `prices.${model}`
     if (!isObject(params)) return wrong(key, 'must be prices by kind', params)
-    const unknown = Object.keys(params).find((name) => !PRICE_KEYS.includes(name))
-    if (unknown !== undefined) return { problem: `has no price ${unknown}`, key }
+    const unknown = Object.keys(params).find((name) => !TOKEN_PRICE_KEYS.includes(name))
+    if (unknown !== undefined) {
+      return { problem: `has no price ${unknown}: a card has prices of tokens`, key }
+    }
     const read = pricesFromConfig(params)
     if (read === null) {
       return wrong(key, 'must have input_cost_per_token and output_cost_per_token', params)

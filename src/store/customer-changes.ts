@@ -56,9 +56,19 @@ export function customerChanges(parts: {
   const make = (id: string, profile: Partial<Profile>): Customer => {
     const now = parts.now()
     const periodStart = periodOf(null, now).start
-    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [], credit: null }
+    const sums = { spent: ZERO, totalSpent: ZERO, periodStart, told: [] }
+    const nothing = { credit: null, marginToldOn: null }
     const tab = customers.nextTab()
-    return { ...NEW_PROFILE, ...profile, tab, id, ...sums, createdAt: now, updatedAt: now }
+    return {
+      ...NEW_PROFILE,
+      ...profile,
+      tab,
+      id,
+      ...sums,
+      ...nothing,
+      createdAt: now,
+      updatedAt: now,
+    }
   }
 
   /** Makes or takes away a wallet. Throws `in_use` for one that is not empty. */

@@ -145,6 +145,7 @@ function fromRow(row: SqlRow): Customer {
     budgetId: row['budget_id'] as string | null,
     metadata: JSON.parse(row['metadata'] as string) as Record<string, unknown>,
     rateCard: row['rate_card'] as string | null,
+    marginToldOn: row['margin_told_on'] as number | null,
     spent: row['spent'] as Nanos,
     totalSpent: row['total_spent'] as Nanos,
     periodStart: row['period_start'] as number,

@@ -38,7 +38,10 @@ export type LedgerTable = {
 /** A row, with the periods that its charge counts in, if known, and what was told because of it. */
 export type Booked = {
   readonly row: LedgerRow
-  readonly after: Pick<NonNullable<Settlement['after']>, 'periodStart' | 'told'> | null
+  readonly after: Pick<
+    NonNullable<Settlement['after']>,
+    'periodStart' | 'told' | 'marginToldOn'
+  > | null
   readonly key: Pick<NonNullable<Settlement['key']>, 'periodStart'> | null
   /** As in `Settlement`; a correction that is `drawn` moves the wallet either way. */
   readonly credit?: Settlement['credit']
@@ -98,6 +101,7 @@ export function ledgerTable(database: Database): LedgerTable {
   const tell = database.prepare(
     "UPDATE customers SET told = json_insert(told, '$[#]', ?2) WHERE tab = ?1",
   )
+  const tellMargin = database.prepare('UPDATE customers SET margin_told_on = ?2 WHERE tab = ?1')
   const unsummed = new Unsummed(database)
   const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
   const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
@@ -158,6 +162,7 @@ export function ledgerTable(database: Database): LedgerTable {
       if (tab === null || (after === null && row.charge === 0 && counted === 0)) return
       charge.run(tab, after?.periodStart ?? 0, row.charge, counted)
       for (const name of after?.told ?? []) tell.run(tab, name)
+      if (after?.marginToldOn !== undefined) tellMargin.run(tab, after.marginToldOn)
     },
     unsummed,
     tabs: ledgerSums(database, 'tab'),

@@ -272,4 +272,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'rate cards: what is charged beside what it cost', sql: CREATE_RATE_CARDS },
   { name: 'rows on their way to billing systems', sql: CREATE_EXPORTS },
   { name: 'which rows a correction puts right, and why', sql: CREATE_CORRECTIONS },
+  {
+    name: 'the last day of which a negative margin was told',
+    sql: 'ALTER TABLE customers ADD COLUMN margin_told_on INTEGER;',
+  },
 ]

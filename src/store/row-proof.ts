@@ -54,6 +54,24 @@ export function* wrongAmounts(database: Database): Generator<string> {
   }
 }
 
+/** Customers whose rows of a month took more off than any of their cards allowed in it. */
+export const overAllowance = (database: Database): string[] =>
+  ['tokens', 'dollars'].flatMap((unit) => {
+    const [column, scale] = unit === 'tokens' ? ['free_tokens', 1] : ['free_money', 1e9]
+    const rows = database
+      .prepare(`
+        SELECT customer_id, strftime('%Y-%m', settled_at / 1000, 'unixepoch') AS month,
+          sum(${column}) AS used,
+          round(max(json_extract(snapshot, '$.free_allowance.${unit}') * ${scale})) AS allowed
+        FROM ledger JOIN rate_cards ON rate_cards.id = card_id
+        GROUP BY tab, month HAVING used > coalesce(allowed, 0)`)
+      .all()
+    return rows.map(
+      ({ customer_id: id, month, used }) =>
+        `customer ${id}: in ${month} ${used} were free (${column}), more than there is`,
+    )
+  })
+
 /** What a row is to be charged, with what the allowance took off it by its own word. */
 function chargeBy(card: RateCard | null, row: SqlRow): Nanos {
   const usage = usageIn(row) as Usage

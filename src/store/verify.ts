@@ -8,7 +8,7 @@ import { wrongDays } from './daily.ts'
 import { wrongPruned } from './prune.ts'
 import { chargedBetween } from './pruned.ts'
 import { wrongRollups } from './rollups.ts'
-import { wrongAmounts } from './row-proof.ts'
+import { overAllowance, wrongAmounts } from './row-proof.ts'
 import { requireThisSchema } from './schema.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
@@ -66,6 +66,7 @@ function look(database: Database, path: string): Verdict {
     ...wrongSums(database),
     ...strayRows(database),
     ...wrongAmounts(database),
+    ...overAllowance(database),
     ...wrongSumsOfDays(database),
     ...wrongSumsOfCharts(database),
     ...wrongCounts(database),

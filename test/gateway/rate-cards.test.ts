@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { nanos } from '../../src/ledger/money.ts'
 import { costOf } from '../../src/metering/cost.ts'
-import { readCard } from '../../src/metering/rate-card.ts'
+import { chargeOf, readCard } from '../../src/metering/rate-card.ts'
 import { NO_USAGE, type Usage } from '../../src/metering/usage.ts'
 import { deployment, World } from '../support/world.ts'
 
@@ -103,3 +103,29 @@ test.each(['charge', 'cost'] as const)(
     )
   },
 )
+
+test('a negative margin is told of once a day, however often the budget resets', async () => {
+  const world = new World(ids, LIMIT, '{"markup_percent":-50}')
+  const told: string[] = []
+  for (let hour = 0; hour < 30; hour++) {
+    await world.admit('a', { model: 'm', messages: [{ role: 'user', content: 'hi' }] })
+    const usage = { ...NO_USAGE, input: 10, output: 10 }
+    const call = world.live.pop()!
+    const { after } = world.book(call, costOf(usage, deployment.price!), usage)
+    told.push(...after!.crossed.map(({ name }) => name))
+    world.now += 3_600_000
+  }
+  const margins = told.filter((name) => name.startsWith('margin'))
+  expect(margins).toEqual(['margin 2026-01-15', 'margin 2026-01-16'])
+})
+
+test('a price of tokens on a card never stands in for pictures, time or characters', () => {
+  const own = { m: { input_cost_per_token: 0.000001, output_cost_per_token: 0.000001 } }
+  const read = readCard({ markup_percent: 10, prices: own })
+  if ('problem' in read) throw new Error(read.problem)
+  const usage = { ...NO_USAGE, images: 4, input: 100 }
+  const charged = chargeOf(read.card, { model: 'm', usage, cost: nanos(160_000_000) }, 0)
+  expect(charged.charge as number).toBe(176_000_000)
+  const ofPictures = readCard({ prices: { m: { output_cost_per_image: 0.04 } } })
+  expect(ofPictures).toMatchObject({ key: 'prices.m' })
+})

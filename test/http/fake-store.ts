@@ -35,8 +35,9 @@ export function fakeStore(): FakeStore {
     budget: customer.budgetId === null ? null : (budgets.get(customer.budgetId) ?? null),
   })
   const make = (id: string): Customer => {
-    const times = { periodStart: 0, told: [], credit: null, createdAt: NOW, updatedAt: NOW }
-    return { ...NEW_PROFILE, tab: ++tabs, id, spent: ZERO, totalSpent: ZERO, ...times }
+    const times = { periodStart: 0, createdAt: NOW, updatedAt: NOW }
+    const nothing = { told: [], credit: null, marginToldOn: null }
+    return { ...NEW_PROFILE, ...nothing, tab: ++tabs, id, spent: ZERO, totalSpent: ZERO, ...times }
   }
   const makeBudget = (id: string, limits: Partial<Limits>, shared: boolean, who: string) => {
     const by = { createdAt: NOW, createdBy: who, updatedAt: NOW, updatedBy: who }

@@ -1,3 +1,4 @@
+import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { dayOf } from '../../src/ledger/day.ts'
 import { verify } from '../../src/store/verify.ts'
@@ -36,4 +37,20 @@ test('the books of a reseller’s day balance: costs, charges, allowances and wa
   const { granted, charged, balance, lowest } = wallets as Record<string, number>
   expect(granted).toBe(charged! + balance!)
   expect(lowest).toBeGreaterThanOrEqual(0)
+})
+
+test.each([
+  [
+    'UPDATE ledger SET charge = charge + 1 WHERE card_id IS NOT NULL AND charge > 0',
+    'by its rate card',
+  ],
+  ['UPDATE ledger SET counted = counted + 1 WHERE charge > 0', 'and not as its charge'],
+  ['UPDATE ledger SET free_tokens = 9e9 WHERE free_tokens > 0', 'more than there is'],
+  ['UPDATE rate_cards SET snapshot = \'{"markup_percent":77}\' WHERE id = 1', 'by its rate card'],
+])('verify finds what %p has done', async (sql, fault) => {
+  const { store, path } = await resellersDay(300)
+  store.close()
+  using database = new Database(path)
+  database.run(sql)
+  expect((await verify(path)).faults.join('\n')).toContain(fault)
 })

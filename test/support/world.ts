@@ -19,6 +19,7 @@ import { ratesWith } from '../../src/metering/price.ts'
 import { NO_USAGE } from '../../src/metering/usage.ts'
 
 const START = Date.UTC(2026, 0, 15)
+const NEW_TALLY = { credit: null, marginToldOn: null }
 export const encode = (text: string) => Math.ceil(text.length / 4)
 const rate = (dollars: number) => nanos(dollars * 1e9)
 export const rates = ratesWith({
@@ -123,7 +124,7 @@ export class World {
       const budget = this.budgets.get(budgetId)!
       const sums = sumsOf(budget, (row) => row.tab === tab)
       return {
-        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [], credit: null },
+        customer: { ...NEW_PROFILE, ...times, tab, id, budgetId, ...sums, told: [], ...NEW_TALLY },
         budget,
       }
     }
@@ -228,9 +229,11 @@ export class World {
     const tab = id === null ? null : this.customers.get(id)!.tab
     const keyId = key === null ? null : this.keys.get(key)!.id
     const metered = { tab, keyId, cost, usage, model: 'm', settledAt: this.now } as MeteredRow
-    const { row } = this.accounts.settle(reservation, metered, 0)
+    const settlement = this.accounts.settle(reservation, metered, 0)
+    const { row } = settlement
     this.rows.push({ tab, keyId, counted: row.counted, charge: row.charge, at: this.now })
     this.accounts.written(reservation)
+    return settlement
   }
 
   /** The sums of the accounts against sums done the long way. Throws where they differ. */
