@@ -182,6 +182,7 @@ export function statementJson(statement: Statement): StatementJson {
   const all = days.flatMap(({ sums }) => sums)
   const sum = (some: readonly ModelSum[]) =>
     some.reduce((total, { charge }) => plus(total, charge), ZERO)
+  const repriced = repricedIn(corrections)
   const out = (amount: Nanos | undefined) => toDollars(minus(ZERO, amount ?? ZERO))
   const into = (amount: Nanos | undefined) => toDollars(amount ?? ZERO)
   return {
@@ -195,8 +196,9 @@ export function statementJson(statement: Statement): StatementJson {
     usage: days.flatMap(({ day, sums }) =>
       sums.filter(isOfCalls).map((of) => {
         const { prompt_tokens, completion_tokens } = tokensOf(of)
-        const { model, calls, charge } = of
+        const { model, calls } = of
         const tokens = { prompt_tokens, completion_tokens }
+        const charge = minus(of.charge, repriced.get(lineOf(day, model)) ?? ZERO)
         return { date: dayText(day), model, calls, ...tokens, charge: toDollars(charge) }
       }),
     ),
@@ -216,7 +218,7 @@ export function statementJson(statement: Statement): StatementJson {
     total: {
       calls: all.reduce((total, { calls }) => total + calls, 0),
       charge: toDollars(sum(all)),
-      corrected: toDollars(sum(all.filter((of) => !isOfCalls(of)))),
+      corrected: toDollars([...repriced.values()].reduce(plus, sum(all.filter(isOfNoCalls)))),
       drawn: out(wallet?.sums.draw),
       granted: into(wallet?.sums.grant),
       adjusted: into(wallet?.sums.adjustment),
@@ -226,8 +228,25 @@ export function statementJson(statement: Statement): StatementJson {
   }
 }
 
-/** Corrections are of no model. */
-const isOfCalls = ({ model, calls }: ModelSum): boolean => model !== '' || calls > 0
+/** Spends that were set by hand are of no model. */
+const isOfNoCalls = ({ model, calls }: ModelSum): boolean => model === '' && calls === 0
+const isOfCalls = (of: ModelSum): boolean => !isOfNoCalls(of)
+
+const lineOf = (day: number, model: string): string => `${day} ${model}`
+
+/**
+ * What corrections of calls come to by day and model: they are in the sums of these, and are told by
+ * themselves.
+ */
+function repricedIn(corrections: readonly StatedCorrection[]): ReadonlyMap<string, Nanos> {
+  const repriced = new Map<string, Nanos>()
+  for (const { at, model, amount } of corrections) {
+    if (model === '') continue
+    const line = lineOf(dayOf(at), model)
+    repriced.set(line, plus(repriced.get(line) ?? ZERO, amount))
+  }
+  return repriced
+}
 
 /** A line for each amount, of which those from usage to credit add up to the last. */
 export function statementCsv(statement: Statement): string {

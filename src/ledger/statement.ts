@@ -16,6 +16,8 @@ export type WalletStatement = {
 export type StatedCorrection = {
   readonly at: number
   readonly amount: Nanos
+  /** Of the call that it corrects; empty: it corrects none. */
+  readonly model: string
   /** Null: the spend was set by hand. */
   readonly reason: string | null
   /** The row that it puts right; null: none. */

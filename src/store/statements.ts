@@ -22,7 +22,7 @@ export function statements(database: Database): Statements {
     SELECT * FROM credit_entries
     WHERE tab = ?1 AND created_at >= ?2 AND created_at < ?3 AND kind <> 'draw' ORDER BY id`)
   const corrected = database.prepare(`
-    SELECT settled_at, ledger.charge, corrects, reason FROM ledger
+    SELECT settled_at, model, ledger.charge, corrects, reason FROM ledger
     LEFT JOIN corrections ON corrections.id = ledger.id
     LEFT JOIN correction_batches ON correction_batches.id = batch
     WHERE outcome = 'correction' AND settled_at >= ?2 AND settled_at < ?3 AND tab = ?1
@@ -42,6 +42,7 @@ export function statements(database: Database): Statements {
       corrected.all(tab, from, until).map((row) => ({
         at: row['settled_at'] as number,
         amount: row['charge'] as Nanos,
+        model: row['model'] as string,
         reason: row['reason'] as string | null,
         callId: row['corrects'] as string | null,
       })),

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { minus, nanos as nanosOf } from '../../src/ledger/money.ts'
 import { rowsOf } from '../support/books.ts'
 import { resellersDay } from '../support/reseller.ts'
 import { gatewayWith } from './gateway.ts'
@@ -56,6 +57,44 @@ test('a correction is on it by itself, with the sum that it changes', async () =
   expect(nanos(json.total.charge)).toBe(nanos(before.total.charge) + 5_000)
   expect(json.total).toMatchObject({ corrected: 0.000005, calls: before.total.calls })
   expect(json).toMatchObject({ opening_balance: null, closing_balance: null, credit: [] })
+})
+
+test('a call that was repriced is told as it was, and its correction by itself', async () => {
+  const id = 'customer 9'
+  const before = (await statement(id)).json
+  const [day] = before.usage
+  const at = {
+    at: clock.now,
+    amount: nanosOf(-4_000),
+    model: day.model,
+    reason: 'price',
+    callId: 'x',
+  }
+  const { tab } = store.findCustomer(id)!.customer
+  const corrected = gatewayWith({
+    customers: store as never,
+    statements: { ...store.statements, corrections: () => [at] },
+    tabUsage: {
+      ...store.reports.tabs,
+      async *days(of, range) {
+        for await (const { day, sums } of store.reports.tabs.days(of, range)) {
+          // As the sums of days have it: under the model of the call.
+          const less = sums.map((sum) =>
+            of === tab && sum.model === at.model
+              ? { ...sum, charge: minus(sum.charge, nanosOf(4_000)) }
+              : sum,
+          )
+          yield { day, sums: less }
+        }
+      },
+    },
+    now: () => clock.now,
+  })
+  const { json } = await corrected.get(`/customer/statement?end_user_id=customer%209`)
+  expect(json.usage).toEqual(before.usage)
+  expect(json.corrections).toMatchObject([{ amount: -0.000004, reason: 'price', call_id: 'x' }])
+  expect(json.total.corrected).toBe(-0.000004)
+  expect(nanos(json.total.charge)).toBe(nanos(before.total.charge) - 4_000)
 })
 
 test('a month in which nothing was is empty, and the balance after a month is that before the next', async () => {
