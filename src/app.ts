@@ -31,6 +31,7 @@ import { portalTokens } from './http/portal-token.ts'
 import { server } from './http/server.ts'
 import { sessionOf } from './http/session.ts'
 import { KNOWN_MODELS } from './known-models.ts'
+import type { BudgetedCustomer } from './ledger/customer.ts'
 import { hideInLog, logWarning, print } from './log.ts'
 import { madeMasterKey, requireKeyOrLoopback } from './master-key.ts'
 import { type Observing, observing } from './observing.ts'
@@ -150,7 +151,7 @@ async function openBooks(config: Config, watch: Observing) {
     watch.booked(settlement.row)
     if (events.length > 0) outbox.wake()
   }
-  return { store, accounts, outbox, exporters, commit, budgetOf, periodOf, now, newId }
+  return { store, accounts, outbox, exporters, commit, budgetOf, periodOf, tariffs, now, newId }
 }
 
 function gatewayOver(
@@ -184,7 +185,7 @@ function gatewayOver(
 
 function routesTo(
   gateway: Gateway,
-  { store, accounts, outbox, exporters, budgetOf, periodOf, now, newId }: Books,
+  { store, accounts, outbox, exporters, budgetOf, periodOf, tariffs, now, newId }: Books,
   about: {
     readonly config: Config
     readonly masterKey: string
@@ -245,12 +246,9 @@ function routesTo(
     customers: store,
     periodsOf: (id, limit) => store.periodsOf(id, limit),
     budgets: store,
-    reports: store.reports,
-    tabUsage: store.reports.tabs,
-    series: store.series,
-    rateCards: store.rates,
+    ...readingOf(store),
+    currencyOf: currencyBy(tariffs, budgetOf),
     quote: (asked) => quoteOf(asked, gateway),
-    nearLimits: store.nearLimits,
     ...present,
     mayTakeTime,
     deliveries: store.deliveries,
@@ -267,6 +265,22 @@ function routesTo(
     diskRefusal,
   })
 }
+
+/** What reports are made of. */
+const readingOf = (store: Books['store']) => ({
+  reports: store.reports,
+  tabUsage: store.reports.tabs,
+  series: store.series,
+  statements: store.statements,
+  nearLimits: store.nearLimits,
+  rateCards: store.rates,
+})
+
+/** In which a customer is shown its money; null: in dollars. */
+const currencyBy =
+  (tariffs: Tariffs, budgetOf: Books['budgetOf']) =>
+  ({ customer, budget }: BudgetedCustomer) =>
+    tariffs.of(customer, budgetOf(budget))?.card?.currency ?? null
 
 /** The headers of the config whose value is the customer, in the contract's order. */
 const headersThatName = ({ customerHeaders, userHeaderName }: Config): string[] =>

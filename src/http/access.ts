@@ -14,6 +14,7 @@ const customerReports = [
   'daily/activity',
   'credit/balance',
   'credit/history',
+  'statement',
 ].flatMap((name) => [`GET /customer/${name}`, `GET /end_user/${name}`])
 
 const MODELS = ['GET /models', 'GET /v1/models']

@@ -65,3 +65,13 @@ function packedAnswer(
     headers: { ...more, vary: 'accept-encoding', ...(isPacked && { 'content-encoding': 'gzip' }) },
   })
 }
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+}
+
+/** Text as HTML has it. */
+export const escaped = (text: string): string => text.replace(/[&<>"]/g, (mark) => ESCAPES[mark]!)

@@ -11,7 +11,7 @@ import { bearerOf } from './auth.ts'
 import type { Tab } from './customer-json.ts'
 import { timeText } from './fields.ts'
 import { operation } from './operation.ts'
-import { type Page, pageParts, pagePolicy } from './page.ts'
+import { escaped, type Page, pageParts, pagePolicy } from './page.ts'
 import { portalCreditJson } from './portal-credit.ts'
 import { SummarySchema, summaryJson, UsageSchema, usageRangeJson } from './portal-json.ts'
 import { themeStyle } from './portal-theme.ts'
@@ -19,24 +19,27 @@ import type { PortalTokens } from './portal-token.ts'
 import { plainQuery } from './query.ts'
 import { RECORD_FIELDS, readTimes } from './record-query.ts'
 import { checked } from './schema.ts'
+import { answerStatement, STATED, type StatementParts } from './statement.ts'
+import { PERIOD_FIELDS, type PeriodQuery, tooLong } from './statement-json.ts'
 
-export type PortalParts = Tab & {
-  readonly portal: Portal
-  readonly portalTokens: PortalTokens
-  portalPage(): Promise<Page>
-  readonly customers: { findCustomer(id: string): BudgetedCustomer | null }
-  readonly tabUsage: {
-    days(
-      tab: number,
-      range: { readonly first: number; readonly last: number },
-    ): AsyncGenerator<{ readonly day: number; readonly sums: readonly ModelSum[] }>
-    since(tab: number, from: number): AsyncGenerator<readonly ModelSum[]>
+export type PortalParts = Tab &
+  StatementParts & {
+    readonly portal: Portal
+    readonly portalTokens: PortalTokens
+    portalPage(): Promise<Page>
+    readonly customers: { findCustomer(id: string): BudgetedCustomer | null }
+    readonly tabUsage: {
+      days(
+        tab: number,
+        range: { readonly first: number; readonly last: number },
+      ): AsyncGenerator<{ readonly day: number; readonly sums: readonly ModelSum[] }>
+      since(tab: number, from: number): AsyncGenerator<readonly ModelSum[]>
+    }
+    readonly credit: { openGrants(tab: number): readonly CreditGrant[] }
+    /** Where credit is bought, with `{customer_id}` for whose. Null: nobody is told. */
+    readonly topUpUrl: string | null
+    now(): number
   }
-  readonly credit: { openGrants(tab: number): readonly CreditGrant[] }
-  /** Where credit is bought, with `{customer_id}` for whose. Null: nobody is told. */
-  readonly topUpUrl: string | null
-  now(): number
-}
 
 const PREFIX = '/portal'
 
@@ -83,6 +86,7 @@ export function portalRoutes(parts: PortalParts) {
   const noStore = { 'cache-control': 'no-store' }
   return new Elysia({ normalize: false })
     .use(portalPages(parts))
+    .use(portalStatement(parts))
     .get(
       `${PREFIX}/summary`,
       async ({ request, set }) => {
@@ -134,6 +138,27 @@ export function portalRoutes(parts: PortalParts) {
         }),
       },
     )
+}
+
+/** The same statement as its operator's, for its own customer. */
+function portalStatement(parts: PortalParts) {
+  const whose = askedBy(parts)
+  return new Elysia({ normalize: false }).get(
+    `${PREFIX}/statement`,
+    ({ request, query }) => answerStatement(whose(request), query as PeriodQuery, parts),
+    {
+      transform: plainQuery,
+      query: checked(Type.Object(PERIOD_FIELDS, { additionalProperties: false })),
+      detail: operation({
+        tag: TAG,
+        openedBy: 'portal',
+        summary: "A customer's statement of a month",
+        description: 'For the customer itself, by the token of its link. Days are whole, in UTC.',
+        answer: STATED,
+        refusals: [...REFUSALS, tooLong(400)],
+      }),
+    },
+  )
 }
 
 /** Makes the function that says whose link a request brings. It throws what is wrong with it. */
@@ -197,12 +222,3 @@ function portalPages({ portal, portalPage }: PortalParts) {
       hidden,
     )
 }
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-}
-
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (mark) => ESCAPES[mark]!)

@@ -37,6 +37,7 @@ import { RecordSchema } from './record-json.ts'
 import { type RecordParts, recordRoutes } from './records.ts'
 import { type SeriesParts, seriesRoutes } from './series.ts'
 import { type SessionParts, SessionSchema, sessionRoutes } from './session.ts'
+import { type StatementParts, statementRoutes } from './statement.ts'
 import { type StoredResponseParts, storedResponseRoutes } from './stored-responses.ts'
 import { type WebhookParts, webhookRoutes } from './webhooks.ts'
 
@@ -57,6 +58,7 @@ export type ServerParts = Omit<CustomerParts, 'models'> &
   WebhookParts &
   ExportParts &
   RateCardParts &
+  StatementParts &
   StoredResponseParts &
   SessionParts &
   PortalParts &
@@ -137,6 +139,8 @@ export function server(parts: ServerParts): AnyElysia {
     .use(creditRoutes(parts, '/end_user'))
     .use(creditHistoryRoutes(parts, '/customer'))
     .use(creditHistoryRoutes(parts, '/end_user'))
+    .use(statementRoutes(parts, '/customer'))
+    .use(statementRoutes(parts, '/end_user'))
     .use(nearLimitRoutes(parts, '/customer'))
     .use(nearLimitRoutes(parts, '/end_user'))
     .use(periodRoutes(parts, '/customer'))

@@ -61,7 +61,7 @@ export const grantOf = (row: SqlRow): CreditGrant & OpenGrant => ({
   createdAt: row['created_at'] as number,
 })
 
-const entryOf = (row: SqlRow): CreditEntry => ({
+export const entryOf = (row: SqlRow): CreditEntry => ({
   id: row['id'] as number,
   kind: row['kind'] as CreditKind,
   grantId: row['grant_id'] as string | null,

@@ -36,6 +36,7 @@ import { type Reports, reports } from './reports.ts'
 import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
+import { type Statements, statements } from './statements.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { afterSums, summing } from './unsummed.ts'
 import { copyBackElsewhere, tidyUp, watchWal } from './wal.ts'
@@ -58,6 +59,7 @@ export class Store {
   /** Who is signed in to the console. */
   readonly sessions: Sessions
   readonly series: Series
+  readonly statements: Statements
   readonly rates: Rates
   readonly countCustomers: CustomerCounts['count']
   readonly nearLimits: NearLimits
@@ -121,6 +123,7 @@ export class Store {
     this.reports = reports(summed)
     this.sessions = sessionTable(database, this.#flush)
     this.series = series(summed)
+    this.statements = statements(database)
     this.rates = rates(this.#ledger, { flush: this.#flush, sumUp: this.#summing.now, now })
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near

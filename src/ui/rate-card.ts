@@ -52,7 +52,7 @@ export function cardValues(card: RateCard | null): CardValues {
 const numberOf = (text: string): number | string =>
   text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text.trim()
 
-/** The card as the server takes it; null: none. Throws `SyntaxError` for prices that are no JSON. */
+/** The card as the server takes it; null: none. Throws `SyntaxError` for prices not in JSON. */
 export function cardJson(values: CardValues): Record<string, unknown> | null {
   if (!values.has_card) return null
   const said = (text: string) => text.trim() !== ''

@@ -54,6 +54,8 @@ const OPEN: Record<KeyRole, string[]> = {
     'GET /customer/credit/history',
     'GET /end_user/credit/balance',
     'GET /end_user/credit/history',
+    'GET /customer/statement',
+    'GET /end_user/statement',
     'GET /customer/daily/activity',
     'GET /end_user/daily/activity',
     'GET /spend/logs',

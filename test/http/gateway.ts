@@ -86,6 +86,8 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
     ...fakeWebhooks().parts,
     ...fakeExports().parts,
     rateCards: { find: () => null, list: () => [], known: () => null },
+    statements: { wallet: () => NO_WALLET, corrections: () => [] },
+    currencyOf: () => null,
     quote: () => Promise.reject(new Refusal('model_not_found', 'none is served here')),
     calls: echo(),
     passThroughs: [],
@@ -120,6 +122,12 @@ export function gatewayWith(parts: Partial<ServerParts> = {}): Gateway {
 }
 
 const DAY_MS = 86_400_000
+const NO_WALLET = {
+  opening: ZERO,
+  closing: ZERO,
+  sums: { grant: ZERO, draw: ZERO, expiry: ZERO, refund: ZERO, adjustment: ZERO },
+  entries: [],
+}
 const NO_PAGE = { html: '<!doctype html>', script: '', style: '' }
 const TOKENS = portalTokens(MASTER_KEY)
 

@@ -94,7 +94,8 @@ function ChangeCard({ of, onChange, onClose }: About & { readonly onClose: () =>
 const MONTHS_MAX = 24
 
 function Statement({ of }: { readonly of: Customer }) {
-  const [period, setPeriod] = useState('current')
+  const months = monthsSince(of.created_at, Date.now(), MONTHS_MAX)
+  const [period, setPeriod] = useState(months[0]!)
   const link = (format: string) =>
     address('/customer/statement', { end_user_id: of.user_id, period, format })
   return (
@@ -105,11 +106,9 @@ function Statement({ of }: { readonly of: Customer }) {
       </p>
       <div class="actions">
         <label>
-          Period{' '}
+          Month (UTC){' '}
           <select value={period} onChange={(event) => setPeriod(event.currentTarget.value)}>
-            <option value="current">the current one</option>
-            <option value="previous">the one before</option>
-            {monthsSince(of.created_at, Date.now(), MONTHS_MAX).map((month) => (
+            {months.map((month) => (
               <option key={month} value={month}>
                 {monthName(month)}
               </option>
