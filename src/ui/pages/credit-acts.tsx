@@ -53,7 +53,7 @@ export function GrantCredit(about: About) {
     <Dialog title="Grant credit" onClose={about.onClose}>
       <form class="stack" onSubmit={send}>
         <Amount form={form} hint="Dollars that come in." />
-        <Reason form={form} hint="For the history, such as the number of an invoice." />
+        <Reason form={form} hint="Such as the number of an invoice. It is on the customer's statement." />
         <div class="pair">
           <Field
             label="Expires"
@@ -109,7 +109,7 @@ export function AdjustCredit(about: About) {
           form={form}
           hint="Dollars: above 0 they come in, below 0 they go out. The spend stays as it is."
         />
-        <Reason form={form} hint="For the history." />
+        <Reason form={form} hint="It is on the customer's statement." />
         <Field
           label="Call"
           hint="The id of a call whose charge is given back, in part or whole. Empty: none."
@@ -147,7 +147,7 @@ export function RefundCredit({ grants, ...about }: About & { readonly grants: re
       <form class="stack" onSubmit={send}>
         <p>Money that its buyer gets back leaves the wallet. You pay it out yourself.</p>
         <Amount form={form} hint="Dollars that go out, never more than is available." />
-        <Reason form={form} hint="For the history." />
+        <Reason form={form} hint="It is on the customer's statement." />
         <Field label="Of" hint="The grant that it is taken of." error={form.errorOf('grant_id')}>
           {(ids) => (
             <select
