@@ -53,7 +53,10 @@ export function GrantCredit(about: About) {
     <Dialog title="Grant credit" onClose={about.onClose}>
       <form class="stack" onSubmit={send}>
         <Amount form={form} hint="Dollars that come in." />
-        <Reason form={form} hint="Such as the number of an invoice. It is on the customer's statement." />
+        <Reason
+          form={form}
+          hint="Such as the number of an invoice. It is on the customer's statement."
+        />
         <div class="pair">
           <Field
             label="Expires"
