@@ -5,6 +5,7 @@ import { Budgets } from './pages/budgets.tsx'
 import { Customer } from './pages/customer.tsx'
 import { Customers } from './pages/customers.tsx'
 import { Keys } from './pages/keys.tsx'
+import { Margin } from './pages/margin.tsx'
 import { Models } from './pages/models.tsx'
 import { Overview } from './pages/overview.tsx'
 import { Playground } from './pages/playground.tsx'
@@ -35,6 +36,7 @@ const Console = () => (
             <Route path="/ui/customers/:id" component={Customer} />
             <Route path="/ui/budgets" component={Budgets} />
             <Route path="/ui/budgets/:id" component={Budget} />
+            <Route path="/ui/margin" component={Margin} />
             <Route path="/ui/models" component={Models} />
             <Route path="/ui/playground" component={Playground} />
             <Route path="/ui/keys" component={Keys} />

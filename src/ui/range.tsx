@@ -70,9 +70,12 @@ function range(
 /** Chooses the time, and whether it is shown by days or hours. */
 export function RangeFields({
   range: { span, from, to, step },
+  isDaily = false,
   onRange,
 }: {
   readonly range: Range
+  /** Whether there are whole days alone. */
+  readonly isDaily?: boolean
   readonly onRange: (change: Record<string, string>) => void
 }) {
   const choose = (chosen: string) =>
@@ -83,11 +86,13 @@ export function RangeFields({
       <label>
         <span class="unseen">Time</span>
         <select value={span} onChange={(event) => choose(event.currentTarget.value)}>
-          {Object.entries(SPANS).map(([name, text]) => (
-            <option key={name} value={name}>
-              {text}
-            </option>
-          ))}
+          {Object.entries(SPANS)
+            .filter(([name]) => !(isDaily && name === '24h'))
+            .map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
           <option value="custom">From … to …</option>
         </select>
       </label>
@@ -97,7 +102,7 @@ export function RangeFields({
           <DateField name="To" value={to} onDate={(date) => onRange({ from, to: date })} />
         </>
       )}
-      {span !== '24h' && days <= HOURLY_DAYS_MAX && (
+      {!isDaily && span !== '24h' && days <= HOURLY_DAYS_MAX && (
         <label>
           per{' '}
           <select value={step} onChange={(event) => onRange({ step: event.currentTarget.value })}>

@@ -8,6 +8,7 @@ const PAGES = [
   ['/ui', 'Overview'],
   ['/ui/customers', 'Customers'],
   ['/ui/budgets', 'Budgets'],
+  ['/ui/margin', 'Margin'],
   ['/ui/models', 'Models'],
   ['/ui/playground', 'Playground'],
   ['/ui/keys', 'Keys'],

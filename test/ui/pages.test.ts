@@ -36,6 +36,7 @@ const PAGES = [
   `/ui/customers/${encodeURIComponent(HOSTILE)}`,
   '/ui/budgets',
   '/ui/budgets/pro',
+  '/ui/margin',
   '/ui/models',
   '/ui/playground',
   '/ui/keys',

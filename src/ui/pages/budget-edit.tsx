@@ -4,6 +4,8 @@ import { FormEnd, useForm } from '../form.tsx'
 import { plural } from '../format.ts'
 import { limitsJson, limitValues } from '../limits.ts'
 import { usePreview, useSettled } from '../use-data.ts'
+import { countJson, MoneyFields, moneyValues } from './budget-money.tsx'
+import { withCard } from './card-form.tsx'
 import type { Budget, Customer } from './customer-parts.tsx'
 import { LimitFields } from './limits-form.tsx'
 
@@ -17,19 +19,22 @@ export function EditBudget({
   readonly onClose: () => void
   readonly onChange: () => void
 }) {
-  const form = useForm(limitValues(of))
+  const form = useForm({ ...limitValues(of), ...moneyValues(of) })
   const json = { budget_id: of.budget_id, ...limitsJson(form.values) }
-  const save = form.submit(async () => {
-    await post('/budget/update', json)
-    onChange()
-    onClose()
-  })
+  const save = form.submit((values) =>
+    withCard(values, async (rate_card) => {
+      await post('/budget/update', { ...json, rate_card, count: countJson(values) })
+      onChange()
+      onClose()
+    }),
+  )
   return (
     <Dialog title={`Edit ${of.budget_id}`} onClose={onClose}>
       <form class="stack" onSubmit={save}>
         <p>It changes for everyone on it, from their next call on.</p>
         <WhoIsOver json={json} />
         <LimitFields form={form} budgetId={of.budget_id} />
+        <MoneyFields form={form} />
         <FormEnd form={form} action="Save" onClose={onClose} />
       </form>
     </Dialog>

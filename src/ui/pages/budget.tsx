@@ -17,6 +17,7 @@ import type { Column, Order } from '../table.tsx'
 import { useData, usePage } from '../use-data.ts'
 import { DeleteBudget } from './budget-delete.tsx'
 import { EditBudget } from './budget-edit.tsx'
+import { MoneyWords } from './budget-money.tsx'
 import { type Budget as BudgetData, type Customer, CustomerLink } from './customer-parts.tsx'
 import { CustomerTable } from './customer-table.tsx'
 import { LimitList } from './limit-list.tsx'
@@ -80,6 +81,7 @@ const Limits = ({ of }: { readonly of: BudgetData }) => (
       <dd>
         <LimitList of={of} />
       </dd>
+      <MoneyWords of={of} />
       <dt>Resets</dt>
       <dd>
         {of.budget_reset_at === null ? (

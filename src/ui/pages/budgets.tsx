@@ -7,6 +7,8 @@ import { Copy, Count, Distance, Empty, LoadProblem, PageHead, Section } from '..
 import { useIsAdmin } from '../session.tsx'
 import { type Column, Table } from '../table.tsx'
 import { useData } from '../use-data.ts'
+import { countJson, MoneyFields, type MoneyValues, moneyValues } from './budget-money.tsx'
+import { withCard } from './card-form.tsx'
 import { type Budget, budgetAddress } from './customer-parts.tsx'
 import { LimitList } from './limit-list.tsx'
 import { LimitFields } from './limits-form.tsx'
@@ -86,17 +88,22 @@ function NewBudget({
   readonly onClose: () => void
   readonly onMade: () => void
 }) {
-  const form = useForm<LimitValues & { readonly budget_id: string }>({
+  const form = useForm<LimitValues & MoneyValues & { readonly budget_id: string }>({
     budget_id: '',
     ...NO_LIMITS,
+    ...moneyValues(null),
   })
-  const make = form.submit(async (values) => {
-    await post('/budget/new', {
-      budget_id: values.budget_id.trim() === '' ? null : values.budget_id,
-      ...limitsJson(values),
-    })
-    onMade()
-  })
+  const make = form.submit((values) =>
+    withCard(values, async (rate_card) => {
+      await post('/budget/new', {
+        budget_id: values.budget_id.trim() === '' ? null : values.budget_id,
+        ...limitsJson(values),
+        rate_card,
+        count: countJson(values),
+      })
+      onMade()
+    }),
+  )
   return (
     <Dialog title="Create budget" onClose={onClose}>
       <form class="stack" onSubmit={make}>
@@ -116,6 +123,7 @@ function NewBudget({
           )}
         </Field>
         <LimitFields form={form} budgetId={null} />
+        <MoneyFields form={form} />
         <FormEnd form={form} action="Create" onClose={onClose} />
       </form>
     </Dialog>

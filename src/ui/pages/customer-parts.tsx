@@ -1,4 +1,5 @@
 import type { Limits } from '../limits.ts'
+import type { RateCard } from '../rate-card.ts'
 
 /** `GET /customer/info`, and each of `GET /customer/list`. */
 export type Customer = {
@@ -7,6 +8,10 @@ export type Customer = {
   readonly blocked: boolean
   readonly spend: number
   readonly total_spend: number
+  /** What it paid in advance; null: it has no wallet. */
+  readonly credit: { readonly balance: number; readonly held: number } | null
+  /** Its own; null: that of its budget or the server. */
+  readonly rate_card: RateCard | null
   readonly held: number
   readonly allowed_model_region: string | null
   readonly default_model: string | null
@@ -24,6 +29,10 @@ export type Budget = Limits & {
   readonly budget_reset_at: string | null
   readonly created_at: string
   readonly updated_at: string
+  /** Of whoever is on it; null: the server's. */
+  readonly rate_card: RateCard | null
+  /** What of a call counts on it; null: the charge. */
+  readonly count: 'charge' | 'cost' | null
   /** Customers on it. */
   readonly customers?: number
 }

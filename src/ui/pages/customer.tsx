@@ -15,7 +15,9 @@ import {
 import { useIsAdmin } from '../session.tsx'
 import { type Loaded, useData, useEvery } from '../use-data.ts'
 import { CustomerActs } from './customer-acts.tsx'
+import { CustomerBilling } from './customer-billing.tsx'
 import { CustomerBudget } from './customer-budget.tsx'
+import { CustomerCredit } from './customer-credit.tsx'
 import { CustomerEvents } from './customer-events.tsx'
 import { CustomerLedger } from './customer-ledger.tsx'
 import type { Budget, Customer as CustomerData } from './customer-parts.tsx'
@@ -62,6 +64,8 @@ function OneCustomer({ id }: { readonly id: string }) {
         <CustomerBudget of={customer} tiers={tiers.data ?? null} onChange={found.reload} />
         <CustomerPeriods of={customer} />
       </div>
+      <CustomerCredit of={customer} onChange={found.reload} />
+      <CustomerBilling of={customer} onChange={found.reload} />
       <CustomerLedger id={id} spent={customer.total_spend} />
       <CustomerEvents id={id} spent={customer.total_spend} />
     </>

@@ -1,4 +1,4 @@
-import { exactCount, exactMoney, exactTime } from '../format.ts'
+import { exactCount, exactMoney, exactTime, plural } from '../format.ts'
 import { type Column, Table } from '../table.tsx'
 
 /** One of `GET /spend/logs`, as far as pages show it. */
@@ -19,6 +19,13 @@ export type LedgerRow = {
   readonly completion_tokens: number
   readonly cost: number
   readonly charge: number
+  /** On the customer's budget. */
+  readonly counted: number
+  /** Of the rate card that made the charge; null: none did. */
+  readonly rate_card_version: number | null
+  /** What the card's allowance took off. */
+  readonly free_tokens: number
+  readonly free_spend: number
   /** Counts by kind. */
   readonly usage: Readonly<Record<string, number>>
   /** As they were when it settled; null: there were none. */
@@ -78,10 +85,28 @@ export function RowDetail({ of }: { readonly of: LedgerRow }) {
         <dd>{exactMoney(of.cost)} asked by the upstream</dd>
         <dt>Charge</dt>
         <dd>{exactMoney(of.charge)} on the customer's tab</dd>
+        <dt>Counted</dt>
+        <dd>{exactMoney(of.counted)} on its budget</dd>
+        <dt>Rate card</dt>
+        <dd>
+          {of.rate_card_version === null
+            ? 'none: charged what it cost'
+            : `version ${of.rate_card_version}`}
+          {freeWords(of)}
+        </dd>
       </dl>
       {!isCorrection && <UsageTable of={of} />}
     </div>
   )
+}
+
+/** What of a charge was free. */
+function freeWords({ free_tokens: tokens, free_spend: dollars }: LedgerRow): string {
+  const words = [
+    ...(tokens > 0 ? [`${plural(tokens, 'token')}`] : []),
+    ...(dollars > 0 ? [exactMoney(dollars)] : []),
+  ]
+  return words.length === 0 ? '' : `; ${words.join(' and ')} of it free`
 }
 
 type Used = { readonly kind: string; readonly count: number; readonly rate: number | null }
