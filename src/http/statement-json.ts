@@ -235,7 +235,7 @@ const isOfCalls = (of: ModelSum): boolean => !isOfNoCalls(of)
 const lineOf = (day: number, model: string): string => `${day} ${model}`
 
 /**
- * What corrections of calls come to by day and model: they are in the sums of these, and are told by
+ * What corrections of calls come to by day and model: they are in the sums of these, and told by
  * themselves.
  */
 function repricedIn(corrections: readonly StatedCorrection[]): ReadonlyMap<string, Nanos> {
