@@ -127,28 +127,30 @@ export function summing(
   flush: Pick<Flush, 'soon' | 'now' | 'isHealthy'>,
 ): { readonly now: () => void; readonly stop: () => void } {
   let timer: ReturnType<typeof setTimeout> | null = null
-  let isQueued = false
+  /** How many rows are to be summed up by what is queued; 0: nothing is. */
+  let queued = 0
   const queue = (most: number) => {
     if (timer !== null) clearTimeout(timer)
     timer = null
-    isQueued = true
+    queued = most
     flush.soon(
       () => unsummed.sumUp(most),
       (upTo: number) => {
         unsummed.summed(upTo)
-        isQueued = false
+        queued = 0
         if (unsummed.rows > 0) look()
       },
     )
   }
   const look = () => {
-    if (isQueued) return
+    if (queued > 0) return
     if (unsummed.rows >= DUE_ROWS) queue(DUE_ROWS)
     else timer ??= setTimeout(queue, DUE_MS, DUE_ROWS)
   }
   const now = () => {
     if (unsummed.rows === 0) return
-    queue(Number.POSITIVE_INFINITY)
+    // While the disk takes nothing, what is queued stays so, however often somebody asks.
+    if (queued < Number.POSITIVE_INFINITY) queue(Number.POSITIVE_INFINITY)
     try {
       flush.now()
     } catch (error) {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { nanos } from '../../src/ledger/money.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { sumUpIn } from '../../src/store/unsummed.ts'
+import { summing, sumUpIn, type Unsummed } from '../../src/store/unsummed.ts'
 import { verify } from '../../src/store/verify.ts'
 import { charged, newFolder, openStore } from '../support/store.ts'
 
@@ -97,4 +97,17 @@ test('rows are summed once, whoever sums them and whenever the process dies', as
     }),
     { numRuns: 15 },
   )
+})
+
+test('while the disk takes nothing, however often sums are read, they are queued to be made once', () => {
+  const queued: unknown[] = []
+  const unsummed = { rows: 3, added: () => {}, sumUp: () => 0, summed: () => {} }
+  const notNow = () => {
+    throw new Error('no disk')
+  }
+  const flush = { soon: (write: unknown) => queued.push(write), now: notNow, isHealthy: false }
+  const { now, stop } = summing(unsummed as unknown as Unsummed, flush as never)
+  for (let asked = 0; asked < 5; asked++) expect(now).toThrow('no disk')
+  expect(queued).toHaveLength(1)
+  stop()
 })
