@@ -5,7 +5,6 @@ import { type Nanos, plus, ZERO } from '../ledger/money.ts'
 import type { OpenCall } from '../ledger/open-call.ts'
 import { WHOLE_LIFE } from '../ledger/period.ts'
 import type { Settlement } from '../ledger/settlement.ts'
-
 import type { AccountParts } from './account-parts.ts'
 import { type Free, freeOf, holdFree, leftAtSettlement, useFree } from './allowance.ts'
 import { heldOn, settleOn, withdraw } from './live-account.ts'
@@ -123,9 +122,7 @@ export class Accounts {
 
   /** What is left of a tariff's allowance; null: it has none. */
   freeOf(customer: LiveCustomer | null, tariff: Tariff | null, now: number): Free | null {
-    const free = freeOf(customer, tariff, { usedFree: this.#parts.store.rates.usedFree, now })
-    // It takes off the charge, and nothing off the cost: where that counts, it is held for whole.
-    return tariff?.counts === 'cost' ? null : free
+    return freeOf(customer, tariff, { usedFree: this.#parts.store.rates.usedFree, now })
   }
 
   /** Makes a reservation known whose money is held already. */
@@ -210,11 +207,9 @@ export class Accounts {
   ): { readonly settlement: Settlement; readonly budget: Budget | null } {
     const { settledAt, customerId } = metered
     const live = customerId === null ? null : this.find(customerId, settledAt)
-    const { tariffs, store } = this.#parts
-    const tariff = tariffs.named(of)
+    const tariff = this.#parts.tariffs.named(of)
     const isOfTab = live !== null && live.self.tab === metered.tab
-    const about = { usedFree: store.rates.usedFree, now: settledAt }
-    const free = freeOf(isOfTab ? live : null, tariff, about)
+    const free = this.freeOf(isOfTab ? live : null, tariff, settledAt)
     const row = chargedRow(metered, tariff, free?.left ?? 0)
     if (live === null || !isOfTab) {
       return { settlement: { row, after: null, key: null, credit: 'drawn' }, budget: null }

@@ -5,6 +5,7 @@ import { billedBesides } from '../metering/besides-tokens.ts'
 import type { Encode } from '../metering/tokens.ts'
 import type { Demand, SizeRules } from '../metering/worst-case.ts'
 import type { Accounts } from './accounts.ts'
+import type { Free } from './allowance.ts'
 import { type Demanding, demandOf } from './demand.ts'
 import type { Deployment } from './deployments.ts'
 import { requireModel, requireUsable, unknownKey } from './key-access.ts'
@@ -21,6 +22,7 @@ import {
 import type { Prompt } from './prompt.ts'
 import { creditExhausted, isHeldUp, overBudget, overRate } from './refusals.ts'
 import { type Reserved, reserve, tighten, uncounted } from './reserve.ts'
+import type { Tariff } from './tariff.ts'
 
 /** What admission asks and is told. */
 export type Admission = {
@@ -82,7 +84,7 @@ export async function admit(call: Applicant, gate: Admission): Promise<Admitted>
         demand: exact ?? demand,
         prompt: exact === null ? prompt : null,
         tariff,
-        free: gate.accounts.freeOf(named.customer, tariff, now),
+        free: freeToHold(gate.accounts.freeOf(named.customer, tariff, now), tariff),
         now,
       },
       sizeRules(gate.rules),
@@ -118,6 +120,13 @@ export function requireAllowed(
   if (call.customerId === null && gate.rules.requireCustomer) throw noCustomer()
   if (call.customerId !== null || call.key !== null) ownersFor(call, gate, gate.now())
 }
+
+/**
+ * What is free is off the charge, and not off the cost: where the cost counts, a call is held for
+ * whole.
+ */
+const freeToHold = (free: Free | null, tariff: Tariff | null): Free | null =>
+  tariff?.counts === 'cost' ? null : free
 
 /** How much is held for a call, as the config has it. */
 export const sizeRules = (rules: BudgetRules): SizeRules => ({

@@ -1,6 +1,7 @@
+import { monthOf } from '../ledger/day.ts'
 import { type Nanos, nanos } from '../ledger/money.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
-import { type Allowance, monthOf, takenOff } from '../metering/rate-card.ts'
+import { type Allowance, takenOff } from '../metering/rate-card.ts'
 import type { LiveCustomer } from './live-owner.ts'
 import type { Tariff } from './tariff.ts'
 

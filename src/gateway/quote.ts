@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts'
-import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
+import { type Nanos, ZERO } from '../ledger/money.ts'
 import { costOf } from '../metering/cost.ts'
 import type { Usage } from '../metering/usage.ts'
 import type { Json } from '../metering/wire.ts'
@@ -9,7 +9,7 @@ import { lessFree } from './allowance.ts'
 import { demandOf } from './demand.ts'
 import type { Deployments } from './deployments.ts'
 import { ENDPOINTS } from './endpoint.ts'
-import { chargedRow, type MeteredRow, type Tariff } from './tariff.ts'
+import { chargedRow, type Tariff } from './tariff.ts'
 
 /** What a call would come to for a customer, now. */
 export type Quote = {
@@ -69,7 +69,7 @@ export async function quoteOf(
 
   const exactly = (used: Usage): Quote['exact'] => {
     const cost = price === null ? ZERO : costOf(used, price)
-    const row = chargedRow({ model, usage: used, cost } as unknown as MeteredRow, tariff, left)
+    const row = chargedRow({ model, usage: used, cost }, tariff, left)
     const { charge, freeTokens, freeMoney } = row
     return { usage: used, cost, charge, freeTokens, freeMoney }
   }
@@ -88,7 +88,7 @@ export async function quoteOf(
     const { inputTokens, outputTokens, worstCase: gross } = charged
     const charge = lessFree({ gross, tokens: inputTokens + outputTokens }, free)
     const { worstCase: cost } = await sizeBy(null)
-    return { inputTokens, outputTokens, cost, charge: nanos(charge) }
+    return { inputTokens, outputTokens, cost, charge }
   }
   return {
     ...at,

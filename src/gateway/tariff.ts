@@ -51,11 +51,18 @@ export class Tariffs {
   }
 }
 
-/** A row before its card is applied. */
-export type MeteredRow = Omit<LedgerRow, 'charge' | 'counted' | 'card' | 'freeTokens' | 'freeMoney'>
+/** What a rate card makes of a row. */
+type Charges = Pick<LedgerRow, 'charge' | 'counted' | 'card' | 'freeTokens' | 'freeMoney'>
 
-/** The row as it is charged, with `left` of the card's allowance, in its unit. */
-export function chargedRow(row: MeteredRow, tariff: Tariff | null, left: number): LedgerRow {
+/** A row before its card is applied. */
+export type MeteredRow = Omit<LedgerRow, keyof Charges>
+
+/** A row as it is charged, with `left` of the card's allowance, in its unit. */
+export function chargedRow<Row extends Pick<MeteredRow, 'model' | 'usage' | 'cost'>>(
+  row: Row,
+  tariff: Tariff | null,
+  left: number,
+): Row & Charges {
   const { cost } = row
   // Without a card the cost is the charge, and so it is all the same which of them counts.
   if (tariff === null || tariff.card === null) {

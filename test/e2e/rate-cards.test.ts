@@ -108,6 +108,18 @@ test('what is free of a month is free once, also of calls at once, and costs all
   expect((await verify(server.databasePath)).faults).toEqual([])
 })
 
+test('a quote knows what is left of the free, also where the cost counts', async () => {
+  const rate_card = { free_allowance: { tokens: 200 } }
+  await customer({ user_id: 'gina', max_budget: 1, count: 'cost', rate_card })
+  const usage = { prompt_tokens: 100, completion_tokens: 50 }
+  const json = { model: 'gpt-4o-mini', user: 'gina', usage }
+  const quote = async () => (await server.ask('/price/quote', { json })).json
+  expect(await quote()).toMatchObject({ free_tokens: 150, allowance_left: { tokens: 200 } })
+  upstream.next({ tokens: TOKENS })
+  await chat({ user: 'gina' })
+  expect(await quote()).toMatchObject({ free_tokens: 50, allowance_left: { tokens: 50 } })
+})
+
 test('a customer whose day costs more than it is charged is told of, once', async () => {
   await customer({ user_id: 'erin', rate_card: { markup_percent: -50 } })
   for (let n = 0; n < 3; n++) {
