@@ -14,3 +14,12 @@ export type Exporter = {
 
 /** By what came of them. */
 export type Tries = Readonly<Record<'taken' | 'failed' | 'dead', number>>
+
+/**
+ * After a call: those of the next moment go out with it, which for a meter is one event of many
+ * calls. Milliseconds.
+ */
+export const GATHER_MS = 250
+
+/** Commits whose rows go out in one go. */
+export const COMMITS_AT_ONCE = 200

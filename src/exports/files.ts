@@ -4,7 +4,7 @@ import type { LedgerRecord } from '../ledger/record.ts'
 import { logError } from '../log.ts'
 import { cutFile, lookAtFile, startOf, writeFrom } from '../runtime/files.ts'
 import { makeFolderOf } from '../runtime/runtime.ts'
-import type { Exporter, Tries } from './exporter.ts'
+import { COMMITS_AT_ONCE, type Exporter, GATHER_MS, type Tries } from './exporter.ts'
 import { Telling } from './trouble.ts'
 
 /** What files need of the store. */
@@ -22,8 +22,6 @@ export type FileStore = {
 /** How a row is a line. */
 export type Lines = { readonly head: string; readonly lineOf: (record: LedgerRecord) => string }
 
-const GATHER_MS = 250
-const COMMITS_AT_ONCE = 200
 const RETRY_MS = 1_000
 
 /**

@@ -1,7 +1,7 @@
 import { pauseAfter } from '../events/schedule.ts'
 import type { NewParcel, Parcel, Plan, Waiting } from '../ledger/parcel.ts'
 import { logError } from '../log.ts'
-import type { Exporter, Tries } from './exporter.ts'
+import { COMMITS_AT_ONCE, type Exporter, GATHER_MS, type Tries } from './exporter.ts'
 import { Pace } from './pace.ts'
 import type { Receipt, Wire } from './receipt.ts'
 import { Telling } from './trouble.ts'
@@ -30,15 +30,6 @@ export type SenderParts = {
   /** From 0 up to 1. */
   readonly random: () => number
 }
-
-/**
- * After a call: those of the next moment go out with it, which for a meter is one event of many
- * calls. Milliseconds.
- */
-const GATHER_MS = 250
-
-/** Commits whose rows are put into parcels in one go. */
-const COMMITS_AT_ONCE = 200
 
 /** While so many wait, no more are made: what comes meanwhile will be in larger ones. */
 const PARCELS_MAX = 1_000

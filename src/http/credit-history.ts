@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
-import type { CreditEntry, CreditGrant } from '../ledger/credit.ts'
+import { type CreditEntry, type CreditGrant, withoutWallet } from '../ledger/credit.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import { minus, type Nanos, toDollars } from '../ledger/money.ts'
 import { pathOf } from './address.ts'
@@ -67,12 +67,7 @@ const HistoryQuery = checked(
 )
 
 const walletMissing = (id: string) =>
-  new Refusal(
-    'not_found',
-    `End User=${id} has no wallet. /customer/credit/grant makes one, and so does ` +
-      '/customer/update with wallet=true.',
-    { param: 'end_user_id' },
-  )
+  new Refusal('not_found', withoutWallet(id), { param: 'end_user_id' })
 const unknownCursor = (cursor: number) =>
   new Refusal('invalid_request', `cursor must be that of a page of this wallet, got ${cursor}`, {
     param: 'cursor',

@@ -1,7 +1,7 @@
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import { EVENT_NAMES, type EventName } from '../ledger/event-name.ts'
-import { Id, NullableFailure, NullableText, timeText } from './fields.ts'
+import { Id, NextCursor, NullableFailure, NullableText, timeText } from './fields.ts'
 import { checked } from './schema.ts'
 
 const STATUSES = ['pending', 'delivered', 'dead'] as const
@@ -131,11 +131,7 @@ export const answerEvents = {
   schema: Type.Object(
     {
       events: Type.Array(DeliverySchema),
-      next_cursor: Type.Unsafe<number | null>({
-        type: ['integer', 'null'],
-        description: 'The `cursor` of the next page. Null: this is the last.',
-        examples: [null],
-      }),
+      next_cursor: NextCursor,
     },
     { additionalProperties: false },
   ),

@@ -2,7 +2,15 @@ import { Elysia } from 'elysia'
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
 import type { ExportState, Parcel } from '../ledger/parcel.ts'
-import { failureJson, Id, NullableFailure, NullableText, Time, timeText } from './fields.ts'
+import {
+  failureJson,
+  Id,
+  NextCursor,
+  NullableFailure,
+  NullableText,
+  Time,
+  timeText,
+} from './fields.ts'
 import { JSON_BODY } from './json-body.ts'
 import { operation } from './operation.ts'
 import { plainQuery } from './query.ts'
@@ -201,11 +209,7 @@ export function exportRoutes({ exports, exporters }: ExportParts) {
             schema: Type.Object(
               {
                 dead: Type.Array(DeadSchema),
-                next_cursor: Type.Unsafe<number | null>({
-                  type: ['integer', 'null'],
-                  description: 'The `cursor` of the next page. Null: this is the last.',
-                  examples: [null],
-                }),
+                next_cursor: NextCursor,
               },
               closed,
             ),

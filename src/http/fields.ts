@@ -126,3 +126,10 @@ export function given<Fields extends object>(fields: Fields): Given<Fields> {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
   return Object.fromEntries(entries) as Given<Fields>
 }
+
+/** What leads from one page of a list to the next. */
+export const NextCursor = Type.Unsafe<number | null>({
+  type: ['integer', 'null'],
+  description: 'The `cursor` of the next page. Null: this is the last.',
+  examples: [null],
+})

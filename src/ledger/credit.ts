@@ -112,3 +112,8 @@ export const isExhaustedAfter = (
   if (to > from.balance && to > 0) return false
   return from.isExhaustedTold || (to <= 0 && to < from.balance)
 }
+
+/** What somebody is told who asks for the wallet of a customer that has none. */
+export const withoutWallet = (id: string): string =>
+  `End User=${id} has no wallet. /customer/credit/grant makes one, and so does ` +
+  '/customer/update with wallet=true.'

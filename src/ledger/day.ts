@@ -12,3 +12,12 @@ export const dayStart = (day: number): number => day * DAY_MS
 
 /** `2026-12-01`. */
 export const dayText = (day: number): string => new Date(dayStart(day)).toISOString().slice(0, 10)
+
+/** The number of a calendar month, of UTC's as days are. */
+export const monthOf = (atMs: number): number => {
+  const date = new Date(atMs)
+  return date.getUTCFullYear() * 12 + date.getUTCMonth()
+}
+
+/** When a month begins, milliseconds. */
+export const monthStart = (month: number): number => Date.UTC(Math.floor(month / 12), month % 12)

@@ -100,15 +100,6 @@ export function withMarkup(amount: number, markup: number): Nanos {
   return nanos(Math.min(Number(up), Number.MAX_SAFE_INTEGER))
 }
 
-/** The number of a calendar month, of UTC's: what an allowance is for. */
-export const monthOf = (at: number): number => {
-  const date = new Date(at)
-  return date.getUTCFullYear() * 12 + date.getUTCMonth()
-}
-
-/** When it begins, milliseconds. */
-export const monthStart = (month: number): number => Date.UTC(Math.floor(month / 12), month % 12)
-
 /** A card that was kept as JSON. */
 export function cardOf(text: string): RateCard {
   const read = readCard(JSON.parse(text))

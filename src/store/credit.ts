@@ -6,6 +6,7 @@ import {
   type CreditGrant,
   type CreditOrder,
   creditCrossings,
+  withoutWallet,
 } from '../ledger/credit.ts'
 import type { BudgetedCustomer } from '../ledger/customer.ts'
 import { DOLLARS_MAX, dollarsText, fromDollars, minus, type Nanos, ZERO } from '../ledger/money.ts'
@@ -232,12 +233,7 @@ export const unknownCustomer = (id: string): Refusal => {
 }
 
 const noWallet = (id: string) =>
-  new Refusal(
-    'invalid_request',
-    `End User=${id} has no wallet. /customer/credit/grant makes one, and so does ` +
-      '/customer/update with wallet=true.',
-    { param: 'user_id' },
-  )
+  new Refusal('invalid_request', withoutWallet(id), { param: 'user_id' })
 
 const alreadyOver = (expiresAt: number) =>
   new Refusal(

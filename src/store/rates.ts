@@ -1,5 +1,4 @@
-import { dayOf } from '../ledger/day.ts'
-import { monthStart } from '../metering/rate-card.ts'
+import { dayOf, monthStart } from '../ledger/day.ts'
 import type { Flush } from './flush.ts'
 import type { LedgerTable } from './ledger.ts'
 import type { RateCardTable } from './rate-cards.ts'

@@ -48,6 +48,32 @@ export function Field({
   )
 }
 
+/** A field for an amount of money, which has to be given. */
+export const AmountField = ({
+  value,
+  onInput,
+  ...field
+}: {
+  readonly label: string
+  readonly hint: string
+  readonly error: string | null
+  readonly value: string
+  readonly onInput: (value: string) => void
+}) => (
+  <Field {...field}>
+    {(ids) => (
+      <input
+        {...ids}
+        required
+        inputMode="decimal"
+        autocomplete="off"
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    )}
+  </Field>
+)
+
 /** What went wrong, where it did. Read out by screen readers as it appears. */
 export const Problem = ({ text }: { readonly text: string | null }) => (
   <div role="alert">{text !== null && <p class="problem">{text}</p>}</div>

@@ -16,7 +16,7 @@ import { balanceOf } from '../../src/ledger/wallet.ts'
 import { Store } from '../../src/store/store.ts'
 import { verify } from '../../src/store/verify.ts'
 import { NANO_A_TOKEN, newFolder, newId, periodOf } from '../support/store.ts'
-import { deployment, encode, rules } from '../support/world.ts'
+import { deployment, gateOver } from '../support/world.ts'
 
 /**
  * Wallets in memory and on disk together: what memory holds and draws runs ahead of what is written,
@@ -77,15 +77,7 @@ class Wallets {
     const text = JSON.stringify(json)
     const about = { endpoint: ENDPOINTS.CHAT, deployment, json, text, bodyBytes: text.length }
     const call = { ...about, context: 0, customerId: 'a', key: null, model: 'm' }
-    const gate = {
-      accounts: this.accounts,
-      isHealthy: () => true,
-      budgetExceededStatus: 429,
-      topUpUrl: null,
-      rules,
-      tokenizerFor: async () => encode,
-      now: () => this.now,
-    }
+    const gate = gateOver(this.accounts, () => this.now)
     const admitted = await admit(call, gate).catch(refused)
     if (admitted?.reservation) this.live.push(admitted.reservation)
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { monthOf, monthStart } from '../../src/ledger/day.ts'
 import { nanos } from '../../src/ledger/money.ts'
 import { costOf } from '../../src/metering/cost.ts'
 import { type Price, ratesWith } from '../../src/metering/price.ts'
@@ -7,8 +8,6 @@ import {
   cardOf,
   chargeOf,
   grossOf,
-  monthOf,
-  monthStart,
   readCard,
   takenOff,
   tokensOf,

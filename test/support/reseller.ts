@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { creditOrders } from '../../src/crediting.ts'
 import { Accounts } from '../../src/gateway/accounts.ts'
-import { type Admission, admit } from '../../src/gateway/admit.ts'
+import { admit } from '../../src/gateway/admit.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import type { Reservation } from '../../src/gateway/live-owner.ts'
 import { Tariffs } from '../../src/gateway/tariff.ts'
@@ -11,7 +11,7 @@ import { readCard } from '../../src/metering/rate-card.ts'
 import { NO_USAGE } from '../../src/metering/usage.ts'
 import { Store } from '../../src/store/store.ts'
 import { newFolder, newId, periodOf } from './store.ts'
-import { deployment, encode, rules } from './world.ts'
+import { deployment, gateOver } from './world.ts'
 
 const CUSTOMERS = 200
 const MODELS = ['m', 'n', 'o']
@@ -67,15 +67,7 @@ export async function resellersDay(calls: number, seed = 7) {
     creditLowAt: null,
   })
   parts.accounts = accounts
-  const gate: Admission = {
-    accounts,
-    isHealthy: () => true,
-    budgetExceededStatus: 429,
-    topUpUrl: null,
-    rules,
-    tokenizerFor: async () => encode,
-    now,
-  }
+  const gate = gateOver(accounts, now)
   const order = creditOrders({ store, accounts, now })
   const grant = (customerId: string, dollars: number) =>
     order({

@@ -78,6 +78,17 @@ const NO_WALLETS = {
 
 type Row = { tab: number | null; keyId: number | null; counted: Nanos; charge: Nanos; at: number }
 
+/** What admission asks, where nothing is wrong and tokens are letters. */
+export const gateOver = (accounts: Accounts, now: () => number): Admission => ({
+  accounts,
+  isHealthy: () => true,
+  budgetExceededStatus: 429,
+  topUpUrl: null,
+  rules,
+  tokenizerFor: async () => encode,
+  now,
+})
+
 /** Customers, keys and tiers in memory, as much of a store as the accounts need. */
 export class World {
   now = START
@@ -156,15 +167,7 @@ export class World {
       thresholds: [],
       creditLowAt: null,
     })
-    this.gate = {
-      accounts: this.accounts,
-      isHealthy: () => true,
-      budgetExceededStatus: 429,
-      topUpUrl: null,
-      rules,
-      tokenizerFor: async () => encode,
-      now: () => this.now,
-    }
+    this.gate = gateOver(this.accounts, () => this.now)
   }
 
   #sum(isCounted: (row: Row) => boolean): Nanos {

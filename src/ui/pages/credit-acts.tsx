@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { ApiError, post } from '../api.ts'
 import { Dialog } from '../dialog.tsx'
-import { Field, type Form, FormEnd, useForm } from '../form.tsx'
+import { AmountField, Field, type Form, FormEnd, useForm } from '../form.tsx'
 import { exactMoney, time } from '../format.ts'
 import type { Grant } from './customer-credit.tsx'
 
@@ -184,18 +184,13 @@ function timeOf(local: string): string {
 type OrderForm = Pick<Form<Order>, 'values' | 'set' | 'errorOf'>
 
 const Amount = ({ form, hint }: { readonly form: OrderForm; readonly hint: string }) => (
-  <Field label="Amount" hint={hint} error={form.errorOf('amount')}>
-    {(ids) => (
-      <input
-        {...ids}
-        required
-        inputMode="decimal"
-        autocomplete="off"
-        value={form.values.amount}
-        onInput={(event) => form.set({ amount: event.currentTarget.value })}
-      />
-    )}
-  </Field>
+  <AmountField
+    label="Amount"
+    hint={hint}
+    error={form.errorOf('amount')}
+    value={form.values.amount}
+    onInput={(amount) => form.set({ amount })}
+  />
 )
 
 const Reason = ({ form, hint }: { readonly form: OrderForm; readonly hint: string }) => (

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { post } from '../api.ts'
 import { Dialog } from '../dialog.tsx'
-import { Field, FormEnd, useForm } from '../form.tsx'
+import { AmountField, FormEnd, useForm } from '../form.tsx'
 import { exactMoney } from '../format.ts'
 import { type LimitValues, limitValues } from '../limits.ts'
 import { Section } from '../parts.tsx'
@@ -140,25 +140,16 @@ function CorrectSpend({ of, onClose, onChange }: Change) {
   return (
     <Dialog title="Correct the spend" onClose={onClose}>
       <form class="stack" onSubmit={save}>
-        <Field
+        <AmountField
           label="Spend of this period"
           hint={
             'Dollars. Nothing in the ledger is changed: the difference is written to it as a ' +
             'correction, a row of its own, so that spend stays the sum of the rows.'
           }
           error={form.errorOf('spend')}
-        >
-          {(ids) => (
-            <input
-              {...ids}
-              required
-              inputMode="decimal"
-              autocomplete="off"
-              value={form.values.spend}
-              onInput={(event) => form.set({ spend: event.currentTarget.value })}
-            />
-          )}
-        </Field>
+          value={form.values.spend}
+          onInput={(spend) => form.set({ spend })}
+        />
         {Number.isFinite(difference) && difference !== 0 && (
           <p>
             A correction of {difference > 0 && '+'}
