@@ -4,6 +4,7 @@ import type { Deployment } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { FormBody } from './form.ts'
 import { readAtMost } from './read.ts'
+import { together } from './together.ts'
 import { upstreamCall } from './translate.ts'
 import { connectionFailed, refusalOf, type Why, whyOf } from './upstream-errors.ts'
 import type { Watch } from './watch.ts'
@@ -89,6 +90,7 @@ export type Failure = {
 
 /** Sends a call, and once more if it met the end of an old connection. */
 async function send(ask: Ask, line: Line): Promise<Tried> {
+  await together()
   const askedAt = performance.now()
   const tried = await sendOnce(ask, line)
   if ('response' in tried || !tried.isBroken) return tried

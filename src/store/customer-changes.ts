@@ -105,7 +105,7 @@ export function customerChanges(parts: {
     return { customer: correct(current, { spent: change.spent, now }), budget }
   }
 
-  const find = (id: string) => customers.find(id, parts.now())
+  const find = (id: string) => findSummed(id, parts)
 
   return {
     make,
@@ -147,6 +147,16 @@ export const walletNotEmpty = (id: string, balance: Nanos) =>
       'Bring it to 0 with /customer/credit/refund or /customer/credit/adjust first.',
     { param: 'wallet' },
   )
+
+/** With sums that nothing is missing from. */
+function findSummed(
+  id: string,
+  { customers, ledger, now }: Parameters<typeof customerChanges>[0],
+): BudgetedCustomer | null {
+  const known = customers.find(id, now())
+  if (known === null || !ledger.unsummed.sum([known.customer.tab])) return known
+  return customers.find(id, now())
+}
 
 /** Brings the spend to what the operator says it is, by a row like any other. */
 function corrector({

@@ -46,6 +46,8 @@ export function customerTable(
     readonly budgets: BudgetTable
     readonly ledger: LedgerTable
     readonly periodOf: PeriodOf
+    /** The database, for reads of sums that are up to date. */
+    readonly summed: Database
   },
 ): CustomerTable {
   const find = database.prepare('SELECT * FROM customers WHERE id = ?1 AND deleted_at IS NULL')
@@ -62,7 +64,7 @@ export function customerTable(
   )
   const remove = database.prepare('UPDATE customers SET deleted_at = ?2 WHERE tab = ?1')
   const lastTab = database.prepare('SELECT coalesce(max(tab), 0) AS tab FROM customers')
-  const list = customerList(database, customerCounts(database))
+  const list = customerList(parts.summed, customerCounts(database))
   let tabs = Number(lastTab.get()?.['tab'])
 
   /** A row as it is now: a sum cached in an earlier period is summed anew for this one. */
@@ -84,7 +86,7 @@ export function customerTable(
       const { rows, ...page } = await list(query)
       return { ...page, customers: rows.map((row) => current(row, now)) }
     },
-    near: nearLimits(database, current),
+    near: nearLimits(parts.summed, current),
     nextTab: () => ++tabs,
     insert: (customer) =>
       insert.run(

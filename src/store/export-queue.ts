@@ -6,8 +6,8 @@ import type { Database } from '../runtime/sqlite.ts'
  * small row a commit, and nothing at all while nobody is.
  */
 export type ExportQueue = {
-  /** To be called inside the transaction; `ids` is those of the rows as JSON. */
-  readonly add: (ids: string, rows: readonly Pick<LedgerRow, 'settledAt'>[]) => void
+  /** To be called inside the transaction. */
+  readonly add: (rows: readonly Pick<LedgerRow, 'id' | 'settledAt'>[]) => void
   /** Looks whether anybody is sent rows. To be called when that may have changed. */
   readonly look: () => void
   /** Told, inside the transaction, that something was added. */
@@ -21,9 +21,9 @@ export function exportQueue(database: Database): ExportQueue {
   const isAnybody = database.prepare('SELECT EXISTS (SELECT 1 FROM exports) AS is_anybody')
   let isOn = false
   const queue: ExportQueue = {
-    add(ids, rows) {
+    add(rows) {
       if (!isOn) return
-      insert.run(ids, rows.length, rows[0]!.settledAt)
+      insert.run(JSON.stringify(rows.map(({ id }) => id)), rows.length, rows[0]!.settledAt)
       queue.added()
     },
     look: () => {

@@ -10,11 +10,11 @@ import { Unsummed } from './unsummed.ts'
 /** The ledger in the database. What writes is called inside a transaction of the flush loop. */
 export type LedgerTable = {
   /**
-   * Adds a call's row, and what is in it to the sums of its customer and its key. The sums of days
-   * and hours follow a moment later.
+   * Adds a call's row, and what is in it to the sums of its key. Those of its customer, of days and
+   * of hours follow a moment later, or at once where more hangs on them.
    */
   book(settlement: Booked): void
-  /** Rows that are not in the sums of days and hours yet. */
+  /** Rows that are not in these sums yet. */
   readonly unsummed: Unsummed
   /** Of the rows on a tab. */
   readonly tabs: LedgerSums
@@ -78,19 +78,14 @@ const COLUMNS = [
   ...KINDS.map(snakeCase),
 ]
 
+/** In place of a period's start where it is not known. */
+const NO_PERIOD = 0
+
 export function ledgerTable(database: Database): LedgerTable {
   const places = COLUMNS.map((_, index) => `?${index + 1}`)
   const insert = database.prepare(`INSERT INTO ledger (${COLUMNS}) VALUES (${places})`)
   // A cached sum is good only for the period it began in: at the first charge of another period
   // (the row is in the ledger already) it is summed anew.
-  const charge = database.prepare(`
-    UPDATE customers SET
-      spent = CASE WHEN period_start = ?2 THEN spent + ?4
-        ELSE ${chargedBetween('tab', { of: '?1', since: '?2' })} END,
-      told = CASE WHEN period_start = ?2 THEN told ELSE '[]' END,
-      total_spent = total_spent + ?3,
-      period_start = ?2
-    WHERE tab = ?1`)
   const chargeKey = database.prepare(`
     UPDATE keys SET
       spent = CASE WHEN period_start = ?2 THEN spent + ?3
@@ -103,18 +98,7 @@ export function ledgerTable(database: Database): LedgerTable {
   )
   const tellMargin = database.prepare('UPDATE customers SET margin_told_on = ?2 WHERE tab = ?1')
   const unsummed = new Unsummed(database)
-  const findPrice = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
-  const insertPrice = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
-
-  /** Only what is committed: the number of an insert that was undone would be somebody else's. */
-  const remembered = new Map<string, number>()
-
-  const addPrice = (snapshot: string): number => {
-    insertPrice.run(snapshot)
-    return findPrice.get(snapshot)?.['id'] as number
-  }
-  const priceId = (snapshot: string): number => remembered.get(snapshot) ?? addPrice(snapshot)
-
+  const { priceId, rememberPrice } = prices(database)
   const cards = rateCardTable(database)
   const usedFree = database.prepare(`
     SELECT coalesce(sum(free_tokens), 0) AS tokens, coalesce(sum(free_money), 0) AS money
@@ -122,12 +106,15 @@ export function ledgerTable(database: Database): LedgerTable {
   const marginOf = database.prepare(
     'SELECT charge - cost AS margin FROM customer_days WHERE day = ?2 AND tab = ?1',
   )
-  const credits = creditTable(database)
+  const credits = walletsAfterSums(database, unsummed)
   const opened = new Set<number>()
-  const move = (row: LedgerRow, tab: number, credit: Booked['credit']) => {
+  /** False: there is no wallet. */
+  const move = (row: LedgerRow, tab: number, credit: Booked['credit']): boolean => {
     const { id, charge, settledAt: at } = row
     if (credit === 'drawn') credits.draw(tab, charge, { id, callId: id, at })
     else if (credit === 'apart' || opened.has(tab)) credits.leave(tab, charge)
+    else return false
+    return true
   }
 
   return {
@@ -152,17 +139,19 @@ export function ledgerTable(database: Database): LedgerTable {
         row.freeMoney,
         ...KINDS.map((kind) => row.usage[kind] ?? 0),
       )
-      unsummed.add(row)
-      if (row.tab !== null && (credit !== undefined || opened.size > 0)) move(row, row.tab, credit)
       // Whoever books without knowing the period says so with one that is none: the next look
       // finds another one current, and sums the rows anew.
+      const isNothing = row.charge === 0 && row.counted === 0
+      unsummed.add(row, after?.periodStart ?? (isNothing ? null : NO_PERIOD))
       if (row.keyId !== null && (key !== null || row.charge !== 0))
-        chargeKey.run(row.keyId, key?.periodStart ?? 0, row.charge)
-      const { tab, counted } = row
-      if (tab === null || (after === null && row.charge === 0 && counted === 0)) return
-      charge.run(tab, after?.periodStart ?? 0, row.charge, counted)
-      for (const name of after?.told ?? []) tell.run(tab, name)
-      if (after?.marginToldOn !== undefined) tellMargin.run(tab, after.marginToldOn)
+        chargeKey.run(row.keyId, key?.periodStart ?? NO_PERIOD, row.charge)
+      const { tab } = row
+      if (tab === null) return
+      const { told = [], marginToldOn } = after ?? {}
+      // What was told belongs to a period, and a wallet's balance to all that was spent.
+      if (move(row, tab, credit) || told.length > 0) unsummed.sum([tab])
+      for (const name of told) tell.run(tab, name)
+      if (marginToldOn !== undefined) tellMargin.run(tab, marginToldOn)
     },
     unsummed,
     tabs: ledgerSums(database, 'tab'),
@@ -176,8 +165,34 @@ export function ledgerTable(database: Database): LedgerTable {
     },
     marginOf: (tab, day) => (marginOf.get(tab, day)?.['margin'] as number) ?? 0,
     opened,
+    rememberPrice,
+  }
+}
+
+/** Sets of prices, by their numbers. */
+function prices(database: Database): Pick<LedgerTable, 'priceId' | 'rememberPrice'> {
+  const find = database.prepare('SELECT id FROM prices WHERE snapshot = ?1')
+  const insert = database.prepare('INSERT OR IGNORE INTO prices (snapshot) VALUES (?1)')
+  /** Only what is committed: the number of an insert that was undone would be somebody else's. */
+  const remembered = new Map<string, number>()
+  const add = (snapshot: string): number => {
+    insert.run(snapshot)
+    return find.get(snapshot)?.['id'] as number
+  }
+  return {
+    priceId: (snapshot) => remembered.get(snapshot) ?? add(snapshot),
     rememberPrice: (snapshot, id) => void remembered.set(snapshot, id),
   }
+}
+
+/** A wallet begins with what is on the tab until then, which is not drawn from it. */
+function walletsAfterSums(database: Database, unsummed: Unsummed): CreditTable {
+  const table = creditTable(database)
+  const open = (tab: number) => {
+    unsummed.sum([tab])
+    table.open(tab)
+  }
+  return { ...table, open }
 }
 
 function ledgerSums(database: Database, column: 'tab' | 'key_id'): LedgerSums {

@@ -8,7 +8,7 @@ import { CREATE_PRUNED } from './pruned.ts'
 import { CREATE_RATE_CARDS } from './rate-cards.ts'
 import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
-import { CREATE_UNSUMMED } from './unsummed.ts'
+import { CREATE_UNSUMMED, createSummedByTab } from './unsummed.ts'
 
 export type Migration = {
   readonly name: string
@@ -276,4 +276,5 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'the last day of which a negative margin was told',
     sql: 'ALTER TABLE customers ADD COLUMN margin_told_on INTEGER;',
   },
+  { name: 'rows that are not in the sums of their customer either yet', sql: createSummedByTab },
 ]

@@ -1,9 +1,11 @@
 import { DAY_MS, dayOf, dayText } from '../ledger/day.ts'
 import { dollarsText, type Nanos } from '../ledger/money.ts'
+import { lookAtFile } from '../runtime/files.ts'
 import { type Database, openDatabase, type SqlRow } from '../runtime/sqlite.ts'
 import { budgetTable, type FindBudget } from './budgets.ts'
 import type { PeriodOf } from './customers.ts'
 import { UNREAD_IDS } from './export-table.ts'
+import { lockDatabase } from './lock.ts'
 import { BEFORE } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
@@ -56,14 +58,27 @@ export async function prune(order: PruneOrder): Promise<Pruned> {
     try {
       database.exec(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}`)
       requireThisSchema(database, path)
-      // What is pruned has to be in the sums that stand for it.
-      sumUpIn(database)
+      await sumUpLeft(database, path)
       return await pruneIn(database, order)
     } finally {
       database.close()
     }
   } catch (error) {
     throw unusable(error, path)
+  }
+}
+
+/**
+ * What is pruned has to be in the sums that stand for it. A live server has seen to what was left
+ * before it began, and what it has left itself is of the last seconds.
+ */
+async function sumUpLeft(database: Database, path: string) {
+  const unlock = await lockDatabase(lookAtFile(path)!.realPath).catch(() => null)
+  if (unlock === null) return
+  try {
+    sumUpIn(database)
+  } finally {
+    unlock()
   }
 }
 

@@ -41,17 +41,19 @@ export function chargedBetween(
     readonly since: string
     readonly until?: string
     readonly model?: string
+    /** If not all rows of the ledger: what has those that are meant. */
+    readonly rows?: string
     /** If not what counts on the budget. */
     readonly amount?: 'charge'
   },
 ): string {
   const { days: table, amount: counts } = DAYS_OF[column]
-  const { of, since, until, model, amount = counts } = term
+  const { of, since, until, model, amount = counts, rows: ledger = 'ledger' } = term
   const only = model === undefined ? '' : ` AND model = ${model}`
   const rows = until === undefined ? '' : ` AND settled_at < ${until}`
   const days = until === undefined ? '' : ` AND day * ${DAY_MS} < ${until}`
   return `(
-    (SELECT coalesce(sum(${amount}), 0) FROM ledger
+    (SELECT coalesce(sum(${amount}), 0) FROM ${ledger}
       WHERE ${column} = ${of} AND settled_at >= max(${since}, ${BEFORE})${rows}${only})
     + (SELECT coalesce(sum(${amount}), 0) FROM ${table}
       WHERE ${column} = ${of} AND day < ${BEFORE} / ${DAY_MS}

@@ -2,6 +2,7 @@ import { dayOf, monthStart } from '../ledger/day.ts'
 import type { Flush } from './flush.ts'
 import type { LedgerTable } from './ledger.ts'
 import type { RateCardTable } from './rate-cards.ts'
+import type { Summing } from './summing.ts'
 
 /** Rate cards, and what they have made of the calls on a tab. */
 export type Rates = Pick<RateCardTable, 'known' | 'find' | 'list'> & {
@@ -13,10 +14,10 @@ export type Rates = Pick<RateCardTable, 'known' | 'find' | 'list'> & {
   marginOf(tab: number, day: number): number
 }
 
-/** `sumUp` brings the sums of days up to date. */
+/** `sumUp` brings the sums of a tab up to date. */
 export function rates(
   { cards, usedFree, marginOf }: LedgerTable,
-  parts: { readonly flush: Flush; readonly sumUp: () => void; readonly now: () => number },
+  parts: { readonly flush: Flush; readonly sumUp: Summing['now']; readonly now: () => number },
 ): Rates {
   return {
     known: cards.known,
@@ -24,11 +25,11 @@ export function rates(
     list: cards.list,
     add: (text) => parts.flush.attempt(() => cards.version(text, parts.now())),
     usedFree(tab, month) {
-      parts.sumUp()
+      parts.sumUp(tab)
       return { ...usedFree(tab, dayOf(monthStart(month))) }
     },
     marginOf(tab, day) {
-      parts.sumUp()
+      parts.sumUp(tab)
       return marginOf(tab, day)
     },
   }

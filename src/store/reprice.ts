@@ -157,7 +157,7 @@ async function write(path: string, order: RepriceOrder): Promise<Repricing> {
       for (const looked of differencesIn(database, order)) {
         if (looked.differences.length > 0) inOne(() => correct(batch, [...looked.differences]))
         yield looked
-        inOne(() => unsummed.summed(unsummed.sumUp()))
+        inOne(() => unsummed.sum())
       }
     }
     return { ...summaryOf(written()), batch: batch.id }

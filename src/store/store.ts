@@ -37,8 +37,8 @@ import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
 import { type Statements, statements } from './statements.ts'
+import { afterSums, type Summing, summing } from './summing.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
-import { afterSums, summing } from './unsummed.ts'
 import { copyBackElsewhere, tidyUp, watchWal } from './wal.ts'
 
 /**
@@ -69,7 +69,7 @@ export class Store {
   readonly #release: () => void
   readonly #budgets: BudgetTable
   readonly #ledger: LedgerTable
-  readonly #summing: ReturnType<typeof summing>
+  readonly #summing: Summing
   readonly #customers: CustomerTable
   readonly #changes: CustomerChanges
   readonly #deliveryTable: DeliveryTable
@@ -92,7 +92,7 @@ export class Store {
     const summed = afterSums(database, this.#summing.now)
     const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
-    this.#customers = customerTable(database, parts)
+    this.#customers = customerTable(database, { ...parts, summed })
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
     this.keys = keyStore({
       ...parts,
@@ -111,7 +111,7 @@ export class Store {
       table: this.#ledger.credits,
       opened: this.#ledger.opened,
       flush: this.#flush,
-      find: (id) => this.findCustomer(id),
+      find: (id) => this.#customers.find(id, now()),
       tell: this.#deliveryTable.add,
       options,
     })
@@ -223,6 +223,9 @@ export class Store {
   // Customers
 
   findCustomer(id: string): BudgetedCustomer | null {
+    const known = this.#customers.find(id, this.#options.now())
+    if (known === null || !this.#ledger.unsummed.has(known.customer.tab)) return known
+    this.#summing.now(known.customer.tab)
     return this.#customers.find(id, this.#options.now())
   }
 

@@ -19,9 +19,14 @@ export type Summable = Pick<
   | 'settledAt'
 >
 
-/** SQL: whether a row is to be in the sums, and its day was not pruned. */
-export const IS_SUMMED = `settled_at >= ${BEFORE}
-  AND id NOT IN (SELECT value FROM unsummed, json_each(unsummed.ids))`
+/** SQL: ids of rows that are not in their sums yet (`unsummed.ts`). */
+export const UNSUMMED_IDS = `
+  SELECT noted.value FROM unsummed, json_each(unsummed.ids) AS noted
+  JOIN ledger ON ledger.id = noted.value JOIN customers ON customers.tab = ledger.tab
+  WHERE unsummed.place > customers.summed`
+
+/** SQL: the rows of the ledger that are to be in the sums, and whose day was not pruned. */
+export const IS_SUMMED = `settled_at >= ${BEFORE} AND id NOT IN (${UNSUMMED_IDS})`
 
 /** A table of sums of ledger rows: what its rows are told apart by, and what is summed. */
 export type SumTable = {

@@ -1,7 +1,7 @@
 import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database, SqlRow, Statement } from '../runtime/sqlite.ts'
 import { DAILY } from './daily.ts'
-import type { Flush } from './flush.ts'
+import { chargedBetween } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { type Summable, sumWriter } from './sum-table.ts'
 import type { Pending } from './transaction.ts'
@@ -12,194 +12,245 @@ export const CREATE_UNSUMMED = `
   -- Rows of the ledger that are not in the sums of days and hours yet: the ids of each commit.
   CREATE TABLE unsummed (place INTEGER PRIMARY KEY, ids TEXT NOT NULL) STRICT;`
 
-/** The rows of a commit. */
-type Batch = { readonly place: number; readonly rows: readonly Summable[] }
+/** The migration: of a customer's rows those are unsummed whose place is above `summed`. */
+export function createSummedByTab(database: Database): string {
+  const rowOf = database.prepare('SELECT * FROM ledger WHERE id = ?1')
+  const ids = database.prepare('SELECT value AS id FROM unsummed, json_each(unsummed.ids)').all()
+  const rows = ids.map(({ id }) => rowOf.get(id!)).filter((row) => row !== null)
+  // They were in the sums of their customers.
+  for (const write of sumWriters(database)) write(rows.map(summable))
+  return `
+    DELETE FROM unsummed;
+    ALTER TABLE customers ADD COLUMN summed INTEGER NOT NULL DEFAULT 0;`
+}
+
+/** A row on a tab, or on none. */
+export type Charged = Summable &
+  Pick<LedgerRow, 'id'> & {
+    /** Of the period that its charge counts in, milliseconds; null: it is not known here. */
+    readonly periodStart: number | null
+  }
+
+/** Rows of a tab, in the order of their commits. */
+type Waiting = {
+  /** Of the first. */
+  readonly place: number
+  /** On the clock of `performance`. */
+  readonly since: number
+  readonly rows: Charged[]
+}
+
+/** What a transaction does, in order: a row is added, or all of some tabs are summed up. */
+type Done = { readonly row: Charged } | { readonly summed: ReadonlySet<number> }
 
 /**
- * What is in the ledger and not yet in the sums of days and hours. A row and the note that it is
- * not in them are written in one transaction; so are, a moment later, its part in them and the end
- * of that note. Many rows together touch the same sums and the same pages: each costs 10 µs less
- * than if it were summed with its own commit. The notes on disk decide, so that a row is summed
- * once, whoever does it: this server, the next after its death, or `prune` beside it.
+ * What is in the ledger and not yet in the sums of its customer, its day and its hour. A row and
+ * the note that it is not in them are written in one transaction. A moment later all that waits on
+ * a tab is added up and written as one, with the place up to which that tab is summed: a customer
+ * that calls ten times meanwhile costs the disk a tenth, and what a commit has to write is one row
+ * at the end of a table. Of a dead process's rows the notes and places tell which are to be summed.
+ * Only who holds the lock on the database sums.
  */
 export class Unsummed implements Pending {
   readonly #note: Statement
-  readonly #end: Statement
+  readonly #forget: Statement
+  readonly #charge: Statement
   readonly #writers: readonly ((rows: readonly Summable[]) => void)[]
-  /** Of the transaction under way. */
+  /** By the transaction under way. */
+  #done: Done[] = []
+  /** Of `#done`, what its notes are of: made at the end of the transaction. */
+  #noted: Charged[] = []
+  /** By those before it. The tab that has waited longest is the first. */
+  readonly #tabs = new Map<number, Waiting>()
+  #nextPlace = 1
+  #forgotten = 0
+
+  /** Called when a transaction has left rows to be summed up. */
+  left: () => void = () => {}
+
+  /** Told of the rows that a transaction adds, inside of it. */
+  adding: (rows: readonly LedgerRow[]) => void = () => {}
   #added: LedgerRow[] = []
-  /** Of those before it. */
-  readonly #batches: Batch[] = []
-  #rows = 0
-  #nextPlace: number
-
-  /** Called when a transaction has added rows. */
-  added: () => void = () => {}
-
-  /** Told of the rows that a transaction adds, inside of it; `ids` is theirs as JSON. */
-  adding: (ids: string, rows: readonly LedgerRow[]) => void = () => {}
 
   constructor(database: Database) {
     this.#note = database.prepare('INSERT INTO unsummed (place, ids) VALUES (?1, ?2)')
-    this.#end = database.prepare('DELETE FROM unsummed WHERE place <= ?1 RETURNING place')
-    this.#writers = [DAILY, ...ROLLUPS].map((table) => sumWriter(database, table))
-    for (const batch of batchesIn(database)) this.#keep(batch)
-    this.#nextPlace = (this.#batches.at(-1)?.place ?? 0) + 1
+    this.#forget = database.prepare('DELETE FROM unsummed WHERE place < ?1')
+    // A cached sum is good only for the period it began in: at the first charge of another period
+    // it is summed anew, by the rows. All that wait are summed at once, so none is counted twice.
+    const start = 'coalesce(?2, period_start)'
+    this.#charge = database.prepare(`
+      UPDATE customers SET
+        spent = CASE WHEN ?5 AND period_start = ${start} THEN spent + ?4
+          ELSE ${chargedBetween('tab', { of: '?1', since: start })} END,
+        told = CASE WHEN period_start = ${start} THEN told ELSE '[]' END,
+        total_spent = total_spent + ?3,
+        period_start = ${start},
+        summed = ?6
+      WHERE tab = ?1`)
+    this.#writers = sumWriters(database)
+    this.#load(database)
   }
 
   /** To be called in the transaction that adds the row to the ledger. */
-  add(row: LedgerRow) {
+  add(row: LedgerRow, periodStart: number | null) {
     this.#added.push(row)
+    this.#done.push({ row: { ...row, periodStart } })
   }
 
   get length(): number {
-    return this.#added.length
+    return this.#done.length
   }
 
   cutTo(length: number) {
-    this.#added.length = length
+    for (const done of this.#done.splice(length)) if ('row' in done) this.#added.pop()
   }
 
   write() {
     if (this.#added.length === 0) return
-    const ids = JSON.stringify(this.#added.map(({ id }) => id))
-    this.#note.run(this.#nextPlace, ids)
-    this.adding(ids, this.#added)
+    const left = this.#leftOf(this.#done)
+    const onNoTab = left.filter(({ tab }) => tab === null)
+    if (onNoTab.length > 0) for (const write of this.#writers) write(onNoTab)
+    this.#noted = left.filter(({ tab }) => tab !== null)
+    if (this.#noted.length > 0) {
+      this.#note.run(this.#nextPlace, JSON.stringify(this.#noted.map(({ id }) => id)))
+    }
+    this.#forgetNotes()
+    this.adding(this.#added)
   }
 
   committed() {
-    if (this.#added.length === 0) return
-    this.#keep({ place: this.#nextPlace++, rows: this.#added })
+    for (const done of this.#done) {
+      if ('summed' in done) for (const tab of done.summed) this.#tabs.delete(tab)
+    }
+    for (const row of this.#noted) this.#keep(row, this.#nextPlace)
+    if (this.#noted.length > 0) this.#nextPlace++
+    this.#done = []
+    this.#noted = []
     this.#added = []
-    this.added()
+    if (this.#tabs.size > 0) this.left()
   }
 
-  /** How many rows there are, of transactions that are committed. */
-  get rows(): number {
-    return this.#rows
+  /** How many tabs have rows that wait, of transactions that are committed. */
+  get size(): number {
+    return this.#tabs.size
+  }
+
+  has(tab: number): boolean {
+    return this.#tabs.has(tab)
+  }
+
+  /** Those that have waited longest: all since before a moment (`performance`), and so many. */
+  oldest(least: number, before = Number.NEGATIVE_INFINITY): number[] {
+    const tabs: number[] = []
+    for (const [tab, { since }] of this.#tabs) {
+      if (tabs.length >= least && since >= before) break
+      tabs.push(tab)
+    }
+    return tabs
   }
 
   /**
-   * Sums up the oldest, so many rows or a few more. To be called inside a transaction; answers what
-   * `summed` is to be told when that is committed.
+   * Sums up all that waits on some tabs, or on all, with what the transaction under way has added.
+   * To be called inside it. False: there was nothing.
    */
-  sumUp(most = Number.POSITIVE_INFINITY): number {
-    let rows = 0
-    const oldest: Batch[] = []
-    for (const batch of this.#batches) {
-      if (rows >= most) break
-      oldest.push(batch)
-      rows += batch.rows.length
+  sum(tabs: Iterable<number> = this.#allTabs()): boolean {
+    const summed = new Set<number>()
+    const rows: Charged[] = []
+    for (const tab of tabs) {
+      const ofTab = this.#waitingOn(tab)
+      if (ofTab.length === 0) continue
+      this.#chargeTab(tab, ofTab)
+      summed.add(tab)
+      rows.push(...ofTab)
     }
-    const upTo = oldest.at(-1)?.place ?? 0
-    const due = new Set(this.#end.all(upTo).map(({ place }) => place))
-    const summable = oldest.flatMap(({ place, rows }) => (due.has(place) ? rows : []))
-    if (summable.length > 0) for (const write of this.#writers) write(summable)
-    return upTo
+    if (rows.length === 0) return false
+    for (const write of this.#writers) write(rows)
+    this.#done.push({ summed })
+    return true
   }
 
-  summed(upTo: number) {
-    while (this.#batches.length > 0 && this.#batches[0]!.place <= upTo) {
-      this.#rows -= this.#batches.shift()!.rows.length
-    }
+  #allTabs(): Iterable<number> {
+    const own = this.#leftOf(this.#done).map(({ tab }) => tab)
+    return new Set([...this.#tabs.keys(), ...own.filter((tab) => tab !== null)])
   }
 
-  #keep(batch: Batch) {
-    this.#batches.push(batch)
-    this.#rows += batch.rows.length
+  #waitingOn(tab: number): readonly Charged[] {
+    let rows = this.#tabs.get(tab)?.rows ?? []
+    for (const done of this.#done) {
+      if ('row' in done) rows = done.row.tab === tab ? [...rows, done.row] : rows
+      else if (done.summed.has(tab)) rows = []
+    }
+    return rows
+  }
+
+  /** Rows that no later sum of the transaction has taken up. */
+  #leftOf(done: readonly Done[]): Charged[] {
+    const summed = new Set<number | null>()
+    const left: Charged[] = []
+    for (const what of done.toReversed()) {
+      if ('summed' in what) for (const tab of what.summed) summed.add(tab)
+      else if (!summed.has(what.row.tab)) left.push(what.row)
+    }
+    return left.reverse()
+  }
+
+  #chargeTab(tab: number, rows: readonly Charged[]) {
+    const periodStart = rows.findLast((row) => row.periodStart !== null)?.periodStart ?? null
+    let [charge, counted, isKnown] = [0, 0, true]
+    for (const row of rows) {
+      charge += row.charge
+      if (row.periodStart === periodStart) counted += row.counted
+      if (row.periodStart === null && (row.charge !== 0 || row.counted !== 0)) isKnown = false
+    }
+    const place = this.#nextPlace - 1
+    this.#charge.run(tab, periodStart, charge, counted, isKnown ? 1 : 0, place)
+  }
+
+  /** The last stays, so that places go on from there. */
+  #forgetNotes() {
+    const [first] = this.#tabs.values()
+    const needed = first?.place ?? this.#nextPlace - 1
+    if (needed - this.#forgotten < NOTES_KEPT) return
+    this.#forget.run(needed)
+    this.#forgotten = needed
+  }
+
+  #keep(row: Charged, place: number) {
+    const waiting = this.#tabs.get(row.tab!)
+    if (waiting !== undefined) waiting.rows.push(row)
+    else this.#tabs.set(row.tab!, { place, since: performance.now(), rows: [row] })
+  }
+
+  #load(database: Database) {
+    const rowOf = database.prepare(`
+      SELECT ledger.*, summed FROM ledger JOIN customers USING (tab) WHERE ledger.id = ?1`)
+    for (const { place, ids } of database.prepare('SELECT * FROM unsummed ORDER BY place').all()) {
+      this.#nextPlace = (place as number) + 1
+      for (const id of JSON.parse(ids as string) as string[]) {
+        const row = rowOf.get(id)
+        if (row !== null && (place as number) > (row['summed'] as number)) {
+          this.#keep(summable(row), place as number)
+        }
+      }
+    }
   }
 }
 
-/** Sums up what an earlier process has left, or another one is about to. */
+/** Notes are forgotten so many at a time. */
+const NOTES_KEPT = 64
+
+const sumWriters = (database: Database) =>
+  [DAILY, ...ROLLUPS].map((table) => sumWriter(database, table))
+
+/** Sums up what an earlier process has left. */
 export function sumUpIn(database: Database) {
   database.exec('BEGIN IMMEDIATE')
-  new Unsummed(database).sumUp()
+  new Unsummed(database).sum()
   database.exec('COMMIT')
 }
 
-/** Rows are summed up when they are so many, or so old, milliseconds: it takes some 3 ms. */
-const DUE_ROWS = 256
-const DUE_MS = 250
-
-/** Sums rows up in time; `now` is for who is about to read sums. */
-export function summing(
-  unsummed: Unsummed,
-  flush: Pick<Flush, 'soon' | 'now' | 'isHealthy'>,
-): { readonly now: () => void; readonly stop: () => void } {
-  let timer: ReturnType<typeof setTimeout> | null = null
-  /** How many rows are to be summed up by what is queued; 0: nothing is. */
-  let queued = 0
-  const queue = (most: number) => {
-    if (timer !== null) clearTimeout(timer)
-    timer = null
-    queued = most
-    flush.soon(
-      () => unsummed.sumUp(most),
-      (upTo: number) => {
-        unsummed.summed(upTo)
-        queued = 0
-        if (unsummed.rows > 0) look()
-      },
-    )
-  }
-  const look = () => {
-    if (queued > 0) return
-    if (unsummed.rows >= DUE_ROWS) queue(DUE_ROWS)
-    else timer ??= setTimeout(queue, DUE_MS, DUE_ROWS)
-  }
-  const now = () => {
-    if (unsummed.rows === 0) return
-    // While the disk takes nothing, what is queued stays so, however often somebody asks.
-    if (queued < Number.POSITIVE_INFINITY) queue(Number.POSITIVE_INFINITY)
-    try {
-      flush.now()
-    } catch (error) {
-      // Somebody holds the file for a moment: what is told is as it was a moment ago.
-      if (!flush.isHealthy) throw error
-    }
-  }
-  unsummed.added = look
-  if (unsummed.rows > 0) look()
-  return {
-    now,
-    stop() {
-      unsummed.added = () => {}
-      queue(Number.POSITIVE_INFINITY)
-      if (timer !== null) clearTimeout(timer)
-    },
-  }
-}
-
-/** A database of which every read is of sums that are up to date. */
-export const afterSums = (database: Database, sumUp: () => void): Database => ({
-  ...database,
-  prepare(sql) {
-    const { run, get, all } = database.prepare(sql)
-    const after =
-      <Given extends unknown[], Read>(read: (...given: Given) => Read) =>
-      (...given: Given) => {
-        sumUp()
-        return read(...given)
-      }
-    return { run, get: after(get), all: after(all) }
-  },
-})
-
-function batchesIn(database: Database): Batch[] {
-  const rowOf = database.prepare('SELECT * FROM ledger WHERE id = ?1')
-  return database
-    .prepare('SELECT place, ids FROM unsummed ORDER BY place')
-    .all()
-    .map(({ place, ids }) => {
-      const rows = (JSON.parse(ids as string) as string[]).map((id) => rowOf.get(id))
-      return {
-        place: place as number,
-        rows: rows.filter((row) => row !== null).map(summable),
-      }
-    })
-}
-
-const summable = (row: SqlRow): Summable => ({
+const summable = (row: SqlRow): Charged => ({
+  id: row['id'] as string,
   tab: row['tab'] as number | null,
   keyId: row['key_id'] as number | null,
   model: row['model'] as string,
@@ -212,4 +263,5 @@ const summable = (row: SqlRow): Summable => ({
   freeTokens: row['free_tokens'] as number,
   freeMoney: row['free_money'] as LedgerRow['freeMoney'],
   settledAt: row['settled_at'] as number,
+  periodStart: null,
 })

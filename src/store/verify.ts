@@ -10,6 +10,7 @@ import { chargedBetween } from './pruned.ts'
 import { wrongRollups } from './rollups.ts'
 import { overAllowance, wrongAmounts } from './row-proof.ts'
 import { requireThisSchema } from './schema.ts'
+import { UNSUMMED_IDS } from './sum-table.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
 /** What a look through the whole database found. */
@@ -117,12 +118,21 @@ function findings(database: Database, most: number): SqlRow[] {
 
 function wrongSums(database: Database): string[] {
   return [
-    ...wrongSumsOf(database, { table: 'customers', name: 'id', id: 'tab', column: 'tab' }),
-    ...wrongSumsOf(database, { table: 'keys', name: 'name', id: 'id', column: 'key_id' }),
+    ...wrongSumsOf(database, {
+      ...{ table: 'customers', name: 'id', id: 'tab', column: 'tab' },
+      rows: `(SELECT * FROM ledger WHERE id NOT IN (${UNSUMMED_IDS}))`,
+    }),
+    ...wrongSumsOf(database, {
+      ...{ table: 'keys', name: 'name', id: 'id', column: 'key_id' },
+      rows: 'ledger',
+    }),
   ]
 }
 
-/** Cached sums of a table against those of its rows; `column` is what names it in the ledger. */
+/**
+ * Cached sums of a table against those of its rows, or of those that are to be in them; `column` is
+ * what names it in the ledger.
+ */
 function wrongSumsOf(
   database: Database,
   {
@@ -130,7 +140,8 @@ function wrongSumsOf(
     name,
     id,
     column,
-  }: Readonly<Record<'table' | 'name' | 'id', string>> & {
+    rows: summed,
+  }: Readonly<Record<'table' | 'name' | 'id' | 'rows', string>> & {
     readonly column: 'tab' | 'key_id'
   },
 ): string[] {
@@ -139,8 +150,8 @@ function wrongSumsOf(
     .prepare(`
       SELECT * FROM (
         SELECT ${name} AS name, deleted_at, spent, total_spent,
-          ${chargedBetween(column, { of, since: '0', amount: 'charge' })} AS total,
-          ${chargedBetween(column, { of, since: 'period_start' })} AS since
+          ${chargedBetween(column, { of, since: '0', amount: 'charge', rows: summed })} AS total,
+          ${chargedBetween(column, { of, since: 'period_start', rows: summed })} AS since
         FROM ${table})
       WHERE total_spent <> total OR spent <> since`)
     .all()

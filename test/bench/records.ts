@@ -86,10 +86,9 @@ function write(database: Database, from: number, { rows, of }: { rows: number; o
     for (const row of booked.slice(n, n + BATCH)) {
       ledger.book({ row, after: { periodStart: 0, told: [] }, key: null })
     }
-    const summed = ledger.unsummed.sumUp()
+    ledger.unsummed.sum()
     ledger.unsummed.write()
     commit!.run()
-    ledger.unsummed.summed(summed)
     ledger.unsummed.committed()
   }
   return ((performance.now() - startedAt) / rows) * 1_000
