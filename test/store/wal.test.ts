@@ -1,0 +1,36 @@
+import { expect, test } from 'bun:test'
+import { statSync } from 'node:fs'
+import type { Store } from '../../src/store/store.ts'
+import { verify } from '../../src/store/verify.ts'
+import { eventually } from '../support/eventually.ts'
+import { openStore } from '../support/store.ts'
+
+const MB = 1024 * 1024
+const nothing = { profile: {}, limits: null, spent: null }
+
+/** So many megabytes, each in a transaction of its own. */
+async function write(store: Store, megabytes: number) {
+  for (let n = 0; n < megabytes; n++) {
+    const metadata = { text: String(n % 10).repeat(MB) }
+    await store.updateCustomer('a', { ...nothing, profile: { metadata } })
+  }
+}
+
+test('what is committed is copied back beside the commits, and a long WAL begins anew', async () => {
+  const { store, path } = await openStore()
+  await store.createCustomer({ ...nothing, id: 'a' })
+  const sizeOf = (end: string) => statSync(`${path}${end}`).size / MB
+  await write(store, 40)
+  expect(sizeOf('-wal')).toBeGreaterThan(40)
+  // Nobody writes now: what is copied, the thread has copied.
+  await eventually(() => expect(sizeOf('')).toBeGreaterThan(1))
+  await eventually(async () => {
+    const before = sizeOf('-wal')
+    await write(store, 1)
+    expect(sizeOf('-wal')).toBe(before)
+  })
+  // Before it would have been SQLite itself, in a commit (`wal_autocheckpoint`).
+  expect(sizeOf('-wal')).toBeLessThan(100)
+  expect((await verify(path)).faults).toEqual([])
+  store.close()
+})
