@@ -1,6 +1,6 @@
 -- What wrk sends: chat completions of many customers in turn. Arguments: the key, a mode of
--- wrk.ts, what the customers' ids begin with, how many they are, and further headers as
--- name=value. The last line it prints is JSON, for wrk.ts.
+-- wrk.ts, what the customers' ids begin with, how many they are, whose turn it is, and further
+-- headers as name=value. The last line it prints is JSON, for wrk.ts.
 
 -- More customers than these are drawn, each request anew: their bodies would not fit in memory.
 local KEPT = 10000
@@ -19,12 +19,13 @@ local function document()
 end
 
 function init(arguments)
-  local key, mode, prefix, customers = arguments[1], arguments[2], arguments[3], tonumber(arguments[4] or "100")
+  local key, mode, prefix, customers = arguments[1], arguments[2], arguments[3], tonumber(arguments[4])
+  local turn = arguments[5]
   local headers = {
     ["Authorization"] = "Bearer " .. key,
     ["Content-Type"] = "application/json",
   }
-  for number = 5, #arguments do
+  for number = 6, #arguments do
     local name, value = arguments[number]:match("^([^=]+)=(.*)$")
     headers[name] = value
   end
@@ -40,10 +41,18 @@ function init(arguments)
       model, streams and '"stream":true,' or "", prefix, number, content)
     return wrk.format("POST", "/v1/chat/completions", headers, body)
   end
+  -- By rank: the first calls twice as often as the second, and a thousand times as the thousandth.
+  local function pick()
+    if turn == "by rank" then return math.floor(customers ^ math.random()) end
+    return math.random(customers)
+  end
   if customers > KEPT then
-    drawn = function() return call(math.random(customers)) end
+    drawn = function() return call(pick()) end
   else
     for number = 1, customers do requests[number] = call(number) end
+    if turn == "by rank" then
+      drawn = function() return requests[pick()] end
+    end
   end
 end
 

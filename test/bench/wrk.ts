@@ -30,6 +30,8 @@ export type Load = {
   readonly customers: string
   /** How many they are; 100 if it is not said. */
   readonly customerCount?: number
+  /** Whose call is the next. Default: each customer's in turn, or of very many one at random. */
+  readonly turn?: 'in turn' | 'by rank'
   readonly headers?: Readonly<Record<string, string>>
   readonly seconds: number
   readonly connections: number
@@ -50,8 +52,8 @@ export async function drive(load: Load): Promise<Round> {
   const cpuBefore = cpuSecondsOf(pid)
   const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', SCRIPT]
   const headers = Object.entries(load.headers ?? {}).map(([name, value]) => `${name}=${value}`)
-  const about = [key, mode, customers, String(load.customerCount ?? 100), ...headers]
-  const child = Bun.spawn(['wrk', ...flags, url, '--', ...about], { stderr: 'inherit' })
+  const about = [key, mode, customers, String(load.customerCount ?? 100), load.turn ?? 'in turn']
+  const child = Bun.spawn(['wrk', ...flags, url, '--', ...about, ...headers], { stderr: 'inherit' })
   const output = await new Response(child.stdout).text()
   const json = /^\{.*\}$/m.exec(output)?.[0]
   if ((await child.exited) !== 0 || json === undefined) {
