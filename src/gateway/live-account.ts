@@ -90,8 +90,8 @@ export function holdMoney(live: LiveAccount, worstCase: Nanos): boolean {
 
 /** Holds money whether or not the budget covers it: for modes in which a call may finish over. */
 export function holdAnyway(live: LiveAccount, worstCase: Nanos) {
-  const { account } = live
-  live.account = { ...account, held: nanos(account.held + worstCase) }
+  const { limit, spent, held } = live.account
+  live.account = { limit, spent, held: nanos(held + worstCase) }
 }
 
 /** Books a charge, and gives back what was held for it. */
