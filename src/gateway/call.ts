@@ -106,10 +106,13 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     now: startedAt,
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const attempts = await Attempts.begin(call, asked, gateway).catch((refusal: unknown) => {
+  let attempts: Attempts
+  try {
+    attempts = await Attempts.begin(call, asked, gateway)
+  } catch (refusal) {
     gateway.idempotency.end(repeat)
     throw refusal
-  })
+  }
   seen.admitted()
 
   let metered = meteredCall({ call, asked, startedAt }, attempts)
