@@ -48,6 +48,8 @@ export type Kept = {
  */
 const ANSWER_BYTES_MAX = 128 * 1024 * 1024
 
+const UTF8 = new TextDecoder()
+
 /** An answer in one piece: read whole, charged, then sent. Its bytes are the upstream's. */
 export async function jsonAnswer(answer: Answer): Promise<Response> {
   const { response, wire, settle, abort, watch, deployment, departure } = answer
@@ -76,7 +78,10 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
   }
   const headersWith = ({ row }: Settlement) => {
     const cost = dollarsText(row.charge)
-    return { ...headersOf(answer), 'x-tollgate-cost': cost, 'x-litellm-response-cost': cost }
+    const headers = headersOf(answer)
+    headers['x-tollgate-cost'] = cost
+    headers['x-litellm-response-cost'] = cost
+    return headers
   }
   const settlement = await settle(
     {
@@ -95,7 +100,7 @@ export async function jsonAnswer(answer: Answer): Promise<Response> {
 
 /** Throws for what is no answer although its status says so: nothing was delivered with it. */
 function readAnswer(bytes: ArrayBuffer, { wire, deployment, response }: Answer): Json {
-  const text = new TextDecoder().decode(bytes)
+  const text = UTF8.decode(bytes)
   const isJson = response.headers.get('content-type')?.includes('json') ?? true
   if (wire.fromText !== undefined && !isJson) return wire.fromText(text)
   const json: unknown = JSON.parse(text)
@@ -106,13 +111,11 @@ function readAnswer(bytes: ArrayBuffer, { wire, deployment, response }: Answer):
 }
 
 export function headersOf({ call, response, deployment, headers }: Answer): Record<string, string> {
-  return {
-    ...answerHeaders(response),
-    ...headers,
-    'x-tollgate-call-id': call.id,
-    'x-litellm-call-id': call.id,
-    'x-tollgate-model-id': deployment.id,
-    'x-litellm-model-id': deployment.id,
-    'x-content-type-options': 'nosniff',
-  }
+  const all = Object.assign(answerHeaders(response), headers)
+  all['x-tollgate-call-id'] = call.id
+  all['x-litellm-call-id'] = call.id
+  all['x-tollgate-model-id'] = deployment.id
+  all['x-litellm-model-id'] = deployment.id
+  all['x-content-type-options'] = 'nosniff'
+  return all
 }

@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts'
-import { type Admitted, admit } from './admit.ts'
+import { type Admitted, type Applicant, admit } from './admit.ts'
 import { editBody } from './body.ts'
 import type { BreakOff } from './break-off.ts'
 import type { Call, Gateway } from './call.ts'
@@ -29,6 +29,9 @@ const USELESS = new Set([401, 403, 404])
 const RATE_LIMITED = 429
 /** With these an upstream says that the call itself is wrong: another would say the same. */
 const CALL_IS_WRONG = new Set([400, 409, 413, 415, 422])
+
+/** Ids of the deployments that were asked before the first. */
+const NONE: ReadonlySet<string> = new Set()
 
 /** Where a call is now: whom it is sent to, and what is held for that. */
 export type Stop = Admitted & {
@@ -68,7 +71,7 @@ export class Attempts {
 
   /** Chooses the first deployment, and holds what the call may cost there. Throws its refusals. */
   static async begin(call: Call, asked: Asked, gateway: Gateway): Promise<Attempts> {
-    const first = await stopAt(asked.model, { call, asked, tried: new Set() }, gateway)
+    const first = await stopAt(asked.model, { call, asked, tried: NONE }, gateway)
     return new Attempts(call, asked, { gateway, first })
   }
 
@@ -232,11 +235,22 @@ async function stopAt(
   const turn = turnFor(call, asked, { gateway, model, tried, tokens })
   const { endpoint, key } = call
   const context = previous?.context ?? 0
-  const demanding = { endpoint, json, text, bodyBytes: bytes, context, upload }
   const deployment = pricedFor({ endpoint, json, upload }, turn.deployment)
+  const applicant: Applicant = {
+    endpoint,
+    json,
+    text,
+    bodyBytes: bytes,
+    context,
+    upload,
+    customerId,
+    key,
+    model: asked.model,
+    deployment,
+  }
   try {
-    const of = { ...demanding, customerId, key, model: asked.model, deployment }
-    return { ...(await admit(of, gateway)), turn, deployment }
+    const { reservation, cap } = await admit(applicant, gateway)
+    return { reservation, cap, turn, deployment }
   } catch (refusal) {
     gateway.router.undo(turn)
     throw refusal

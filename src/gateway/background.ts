@@ -51,7 +51,8 @@ const storedAs = (
  * Follows an answer that its upstream goes on making when the client has been told so: until it is
  * done, and charged. It is on disk before the client knows of it.
  */
-export function goOnWith(
+export async function goOn(
+  id: string,
   about: {
     /** The call as it is written down. */
     readonly open: () => OpenCall
@@ -62,17 +63,15 @@ export function goOnWith(
   gateway: {
     readonly begin: (call: OpenCall, stored: StoredResponse) => Promise<void>
   },
-): Answer['goOn'] {
+) {
   const { open, line, departure, settle } = about
   const { deployment, abort } = line
-  return async (id) => {
-    departure.detach()
-    const call = open()
-    await gateway.begin(call, storedAs(call, id, null))
-    const late = AbortSignal.timeout(deployment.rules.totalTimeoutMs)
-    const made = untilDone({ deployment, id }, AbortSignal.any([abort.signal, late]))
-    void made.then((json) => settle(endingOf(json, id)))
-  }
+  departure.detach()
+  const call = open()
+  await gateway.begin(call, storedAs(call, id, null))
+  const late = AbortSignal.timeout(deployment.rules.totalTimeoutMs)
+  const made = untilDone({ deployment, id }, AbortSignal.any([abort.signal, late]))
+  void made.then((json) => settle(endingOf(json, id)))
 }
 
 /** Of an answer that was made in the background; null: the upstream no longer has it. */

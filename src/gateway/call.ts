@@ -7,7 +7,7 @@ import { logError } from '../log.ts'
 import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { type Answered, Attempts } from './attempts.ts'
-import { goOnWith, storedAnswer } from './background.ts'
+import { goOn, storedAnswer } from './background.ts'
 import { BreakOff } from './break-off.ts'
 import { bytesAnswer } from './bytes.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -22,14 +22,17 @@ import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
 import type { Reservation } from './live-owner.ts'
 import type { Observation } from './observation.ts'
-import { readCall } from './read-call.ts'
+import { type Asked, readCall } from './read-call.ts'
 import type { Router } from './router.ts'
 import {
+  estimated,
   LEFT_BEFORE,
   LEFT_WAITING,
+  type Metered,
   type MeteredCall,
   NOTHING_CAME,
   openCallOf,
+  reported,
   rowOf,
   unmeteredRow,
 } from './settle.ts'
@@ -93,7 +96,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const startedAt = gateway.now()
   const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
-  const { json, streaming, customerId, model, upload } = asked
+  const { json, streaming, customerId } = asked
   const repeat = gateway.idempotency.begin({
     headers: call.headers,
     body: call.form?.digest ?? call.body,
@@ -103,21 +106,21 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
     now: startedAt,
   })
   if (repeat !== null && 'callId' in repeat) return replay(repeat)
-  const attempts = await Attempts.begin(call, asked, gateway).catch((refusal: unknown) => {
+  let attempts: Attempts
+  try {
+    attempts = await Attempts.begin(call, asked, gateway)
+  } catch (refusal) {
     gateway.idempotency.end(repeat)
     throw refusal
-  })
+  }
   seen.admitted()
 
-  const { customer, key } = attempts.stop.reservation ?? { customer: null, key: null }
-  const whose = { customer: customer?.self ?? null, keyId: key?.self.id ?? null }
-  const identity = { id: call.id, endpoint, ...whose, model, json, upload, startedAt }
-  const metered = (): MeteredCall => ({ ...identity, deployment: attempts.deployment })
-  const open = () => openCallOf(metered(), attempts.stop.reservation?.tariff ?? null, repeat)
+  let metered = meteredCall({ call, asked, startedAt }, attempts)
+  const open = () => openCallOf(metered, attempts.stop.reservation?.tariff ?? null, repeat)
   const breakOff = new BreakOff()
   const rulesNow = () => rulesOf(attempts.deployment, repeat !== null && !streaming.stream)
   const departure = new Departure(call.signal, breakOff, rulesNow())
-  const settle = settleOnce({ attempts, metered, repeat, departure, seen }, gateway)
+  const settle = settleOnce(() => metered, { attempts, repeat, departure, seen }, gateway)
   gateway.openCalls.open(call.id, open)
   gateway.inFlight.add(call.id, { breakOff, departure })
 
@@ -130,6 +133,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
         isAsked = isNow
       },
       moved: () => {
+        metered = { ...metered, deployment: attempts.deployment }
         departure.follow(rulesNow())
         gateway.openCalls.move(open())
       },
@@ -141,12 +145,20 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   }
   const { response, line } = answered
   const { reservation } = attempts.stop
-  const limits = reservation === null ? {} : rateHeaders(reservation, gateway.now())
-  const headers = { ...limits, ...attemptHeaders(attempts) }
   const { wire } = endpoint
-  const goOn = goOnWith({ open, line, departure, settle }, gateway)
-  const about = { call: metered(), seen, response, wire, ...line, departure, settle }
-  const answer = { ...about, goOn, headers }
+  const answer: Answer = {
+    call: metered,
+    seen,
+    response,
+    wire,
+    deployment: line.deployment,
+    abort: line.abort,
+    watch: line.watch,
+    departure,
+    settle,
+    goOn: (id) => goOn(id, { open, line, departure, settle }, gateway),
+    headers: extraHeaders(attempts, gateway.now()),
+  }
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
   const stream = wire.streamFor?.(json) ?? wire.stream
   if (!isStream || stream === null) {
@@ -161,6 +173,24 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   })
 }
 
+/** The call as its row will have it, where it is sent first. */
+function meteredCall(
+  { call, asked, startedAt }: { call: Call; asked: Asked; startedAt: number },
+  { stop, deployment }: Attempts,
+): MeteredCall {
+  return {
+    id: call.id,
+    endpoint: call.endpoint,
+    customer: stop.reservation?.customer?.self ?? null,
+    keyId: stop.reservation?.key?.self.id ?? null,
+    model: asked.model,
+    json: asked.json,
+    upload: asked.upload,
+    startedAt,
+    deployment,
+  }
+}
+
 /**
  * What becomes of the call when its client leaves. One whose answer is kept for its repeat is
  * carried to its end whatever the deployment's rule: a client with an `Idempotency-Key` that loses
@@ -170,10 +200,16 @@ function rulesOf({ rules }: Deployment, isKept: boolean): Deployment['rules'] {
   return isKept ? { ...rules, onDisconnect: 'drain' } : rules
 }
 
-/** Under LiteLLM's names and ours; none for a call that was answered at once. */
-function attemptHeaders({ retries, fallbacks }: Attempts): Record<string, string> {
-  if (retries + fallbacks === 0) return {}
+/**
+ * The limits by the minute; and under LiteLLM's names and ours how often it was tried, which a call
+ * that was answered at once does not say.
+ */
+function extraHeaders(attempts: Attempts, now: number): Record<string, string> {
+  const { stop, retries, fallbacks } = attempts
+  const limits = stop.reservation === null ? {} : rateHeaders(stop.reservation, now)
+  if (retries + fallbacks === 0) return limits
   return {
+    ...limits,
     'x-tollgate-attempted-retries': String(retries),
     'x-litellm-attempted-retries': String(retries),
     'x-tollgate-attempted-fallbacks': String(fallbacks),
@@ -181,12 +217,14 @@ function attemptHeaders({ retries, fallbacks }: Attempts): Record<string, string
   }
 }
 
-/** Settles a call the first time it is asked to; afterwards answers the same promise. */
+/**
+ * Settles a call the first time it is asked to; afterwards answers the same promise. `current`
+ * says the call as it is where it is now.
+ */
 function settleOnce(
+  current: () => MeteredCall,
   about: {
     readonly attempts: Attempts
-    /** The call as it is where it is now. */
-    readonly metered: () => MeteredCall
     readonly repeat: Repeat | null
     readonly departure: Departure
     readonly seen: Observation
@@ -194,32 +232,39 @@ function settleOnce(
   gateway: Gateway,
 ): Answer['settle'] {
   const { attempts, repeat, departure, seen } = about
+  const { tokenizerFor } = gateway
   let settled: Promise<Settlement> | null = null
   const settle: Answer['settle'] = async (ending, kept) => {
-    const metered = about.metered()
-    const { reservation, turn } = attempts.stop
-    seen.settling(ending.model ?? null)
-    const { row, tokens } = await rowOf(metered, ending, gateway).catch((error: unknown) => {
-      // Our own mistake must not hold a customer's money for ever.
-      logError(`call ${metered.id} could not be metered and is charged nothing`, error)
-      return unmeteredRow(metered, gateway.now())
-    })
-    gateway.router.done(turn, tokens)
-    const settlement = gateway.accounts.settle(reservation, row, tokens)
-    const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
-    const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
-    await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
-    gateway.accounts.written(reservation)
-    seen.booked(settlement.row)
-    return settlement
+    const metered = current()
+    try {
+      const { reservation, turn } = attempts.stop
+      seen.settling(ending.model ?? null)
+      let charged: Metered
+      try {
+        const used = reported(metered, ending) ?? (await estimated(metered, ending, tokenizerFor))
+        charged = rowOf(metered, ending, used, gateway.now())
+      } catch (error) {
+        // Our own mistake must not hold a customer's money for ever.
+        logError(`call ${metered.id} could not be metered and is charged nothing`, error)
+        charged = unmeteredRow(metered, gateway.now())
+      }
+      const { row, tokens } = charged
+      gateway.router.done(turn, tokens)
+      const settlement = gateway.accounts.settle(reservation, row, tokens)
+      const answer = repeat === null ? null : keptAnswer(repeat, settlement, kept)
+      const remembered = { kept: answer, stored: storedAnswer(metered, ending, settlement) }
+      await gateway.commit(settlement, reservation?.customer?.budget ?? null, remembered)
+      gateway.accounts.written(reservation)
+      seen.booked(settlement.row)
+      return settlement
+    } finally {
+      gateway.inFlight.remove(metered.id)
+      gateway.idempotency.end(repeat)
+      departure.settled()
+      seen.settled()
+    }
   }
-  const ended = () => {
-    gateway.inFlight.remove(about.metered().id)
-    gateway.idempotency.end(repeat)
-    departure.settled()
-    seen.settled()
-  }
-  return (ending, kept) => (settled ??= settle(ending, kept).finally(ended))
+  return (ending, kept) => (settled ??= settle(ending, kept))
 }
 
 /** What a repeat of the call will get; null: it failed for nothing, and may be tried again. */

@@ -19,11 +19,13 @@ export function turnFor(
     readonly tokens: number
   },
 ): Turn {
-  const { gateway, ...wanted } = about
+  const { gateway, model, tried, tokens } = about
   const isKeptAt = canGoOnFrom(previous, gateway.deployments)
   let misfit: Refusal | null = null
   return gateway.router.take({
-    ...wanted,
+    model,
+    tried,
+    tokens,
     region,
     isListed,
     isFit(deployment) {
@@ -32,7 +34,7 @@ export function turnFor(
       misfit ??= refusal
       return refusal === null
     },
-    misfit: () => misfit ?? keptElsewhere(wanted.model),
+    misfit: () => misfit ?? keptElsewhere(model),
     now: gateway.now(),
   })
 }

@@ -56,7 +56,8 @@ export function demandOf(
   tariff: Tariff | null = null,
 ): CallDemand {
   const { endpoint, json, text } = call
-  const images = imageCount(json) * imageTokensMax(deployment.pricedAs.model)
+  const shown = imageCount(json)
+  const images = shown === 0 ? 0 : shown * imageTokensMax(deployment.pricedAs.model)
   const isAnthropic = deployment.provider === 'anthropic'
   const documents = isAnthropic ? documentTokensMax(json, deployment.pricedAs.model) : 0
   const writesNothing = endpoint.caps.length === 0
@@ -116,7 +117,10 @@ function pricesThatMayApply(json: Json, { price, services }: Deployment): Price[
 
 /** The client's own cap; of two, the larger, since nobody knows which one the upstream goes by. */
 function capOf(json: Json, { caps }: Endpoint): number | null {
-  const values = caps.map((name) => wholeNumber(json, name, { least: 0, most: 1e9 }))
-  const given = values.filter((cap) => cap !== null)
-  return given.length === 0 ? null : Math.max(...given)
+  let most: number | null = null
+  for (const name of caps) {
+    const cap = wholeNumber(json, name, { least: 0, most: 1e9 })
+    if (cap !== null) most = Math.max(cap, most ?? 0)
+  }
+  return most
 }

@@ -90,8 +90,8 @@ export function holdMoney(live: LiveAccount, worstCase: Nanos): boolean {
 
 /** Holds money whether or not the budget covers it: for modes in which a call may finish over. */
 export function holdAnyway(live: LiveAccount, worstCase: Nanos) {
-  const { account } = live
-  live.account = { ...account, held: nanos(account.held + worstCase) }
+  const { limit, spent, held } = live.account
+  live.account = { limit, spent, held: nanos(held + worstCase) }
 }
 
 /** Books a charge, and gives back what was held for it. */
@@ -102,12 +102,14 @@ export function settleOn(
   live.account = settle(live.account, { worstCase: call.held, charge: call.charge })
 }
 
+/** Whether its period is, so that it is to be reset. */
+export const isOver = ({ period }: LiveAccount, now: number): boolean =>
+  period.end !== null && now >= period.end
+
 /** A reset happens here, at the first look after it was due. What is held stays held. */
-export function roll(live: LiveAccount, now: number, periodAt: (now: number) => Period): boolean {
-  if (live.period.end === null || now < live.period.end) return false
-  live.period = periodAt(now)
+export function roll(live: LiveAccount, to: Period) {
+  live.period = to
   live.account = { ...live.account, spent: ZERO }
-  return true
 }
 
 function windowOf(live: LiveAccount): RateWindow | null {

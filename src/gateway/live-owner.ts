@@ -71,8 +71,10 @@ export type Reservation = Owners & {
   prompt: Prompt | null
 }
 
-export const ownersOf = ({ customer, key }: Owners): LiveOwner[] =>
-  [customer, key].filter((owner) => owner !== null)
+export function ownersOf({ customer, key }: Owners): LiveOwner[] {
+  if (customer === null) return key === null ? [] : [key]
+  return key === null ? [customer] : [customer, key]
+}
 
 export const isKey = (owner: LiveOwner): owner is LiveKey => 'hash' in owner.self
 

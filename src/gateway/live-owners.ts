@@ -3,7 +3,7 @@ import type { Credit } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Wallet } from '../ledger/wallet.ts'
-import { type LiveAccount, openLive, refresh, roll } from './live-account.ts'
+import { isOver, type LiveAccount, openLive, refresh, roll } from './live-account.ts'
 import type { Live } from './live-owner.ts'
 import { openWallet, refreshWallet } from './live-wallet.ts'
 
@@ -114,9 +114,12 @@ export class LiveOwners<Self extends Row> {
   /** Resets what was due for it since the last look. */
   current(live: Live<Self>, now: number): Live<Self> {
     const { budget, main } = live
-    if (roll(main, now, (at) => this.#parts.periodOf(budget, at))) live.told = []
+    if (isOver(main, now)) {
+      roll(main, this.#parts.periodOf(budget, now))
+      live.told = []
+    }
     for (const [model, account] of live.models) {
-      roll(account, now, (at) => this.#modelPeriod(live, model, at))
+      if (isOver(account, now)) roll(account, this.#modelPeriod(live, model, now))
     }
     return live
   }

@@ -72,7 +72,9 @@ export class Observation {
     this.id = call.id
     this.endpoint = call.endpoint
     this.#watchers = watchers
-    for (const watcher of watchers) guarded(() => watcher.began?.(this, call.headers))
+    for (const watcher of watchers) {
+      if (watcher.began !== undefined) guarded(() => watcher.began?.(this, call.headers))
+    }
   }
 
   asks(subject: Subject) {

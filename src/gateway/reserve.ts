@@ -59,10 +59,11 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   const isFree = request.free !== null && netOf(whole, request.free) === 0
   const used = isFree ? undefined : places.find(isUsedUp)
   if (used !== undefined) return { kind: 'over', at: used, least: ZERO }
-  const room = roomWith(request.free, roomOf(places.filter(isStrict), now), whole)
-  const size =
-    request.prompt === null ? sizeWithin(room, demand, rules) : wholly(room, demand, rules)
-  if (size === null) return tooLarge(request, rules)
+  const room = roomWith(request.free, roomOf(places, now), whole)
+  const size = sizeWithin(room, demand, rules)
+  if (size === null || (request.prompt !== null && !isAll(size, whole))) {
+    return tooLarge(request, rules)
+  }
 
   const holds: Hold[] = []
   for (const place of places) {
@@ -147,26 +148,27 @@ function isUsedUp({ on, mode }: Place): boolean {
   return limit !== null && (mode === 'soft' ? spent : spent + held) >= limit
 }
 
-/** What all the accounts have left. */
+/** What all the strict accounts have left. */
 function roomOf(places: readonly Place[], now: number): Room {
-  const money = places.map(({ on }) => moneyLeft(on)).filter((left) => left !== null)
-  const tokens = places.map(({ on }) => tokensLeft(on, now)).filter((left) => left !== null)
-  return {
-    money: money.length === 0 ? null : nanos(Math.min(...money)),
-    tokens: tokens.length === 0 ? null : Math.min(...tokens),
+  let money: Nanos | null = null
+  let tokens: number | null = null
+  for (const place of places) {
+    if (!isStrict(place)) continue
+    money = lesser(money, moneyLeft(place.on))
+    tokens = lesser(tokens, tokensLeft(place.on, now))
   }
+  return { money, tokens }
 }
 
-/** The whole of a demand if it fits and needs no cap. */
-function wholly(room: Room, demand: Demand, rules: SizeRules): Size | null {
-  const size = sizeWithin(room, demand, rules)
-  const whole = wholeSize(demand, rules)
-  return size !== null &&
-    size.worstCase === whole.worstCase &&
-    size.outputTokens === whole.outputTokens
-    ? size
-    : null
+/** Null: there is no limit. */
+function lesser<Amount extends number>(one: Amount | null, other: Amount | null): Amount | null {
+  if (one === null || other === null) return one ?? other
+  return one < other ? one : other
 }
+
+/** Whether it is the whole of a demand, even if a cap is needed to make sure of that. */
+const isAll = (size: Size, whole: Size): boolean =>
+  size.worstCase === whole.worstCase && size.outputTokens === whole.outputTokens
 
 function reservationOf(request: Request, size: Size, holds: readonly Hold[]): Reservation {
   const { customer, key, model, demand, prompt, now: admittedAt } = request

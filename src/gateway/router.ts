@@ -154,7 +154,7 @@ export class Router {
     const all = this.#deployments.of(model)
     if (all.length === 0) throw notServed(model, this.#deployments.models().filter(isListed))
     const wanted = region?.toLowerCase() ?? null
-    const there = all.filter((deployment) => wanted === null || deployment.region === wanted)
+    const there = wanted === null ? all : all.filter((deployment) => deployment.region === wanted)
     if (there.length === 0) throw notInRegion(model, region!)
     const fit = there.filter(isFit)
     if (fit.length === 0) throw misfit()

@@ -55,39 +55,42 @@ export type MeteredCall = {
   readonly startedAt: number
 }
 
-/**
- * The ledger row of a call that has ended, and its tokens of all kinds: the upstream's own usage
- * where it sent one, else our count of the prompt and of what was delivered. Nothing delivered by
- * an upstream that failed is nothing charged; a client that left has the prompt on its tab, for the
- * upstream had read it.
- */
-export async function rowOf(
+/** What a call used, and who says so. */
+export type Used = { readonly usage: Usage; readonly usageSource: UsageSource }
+
+/** The ledger row of a call that has ended, and its tokens of all kinds. */
+export type Metered = { readonly row: MeteredRow; readonly tokens: number }
+
+export function rowOf(
   call: MeteredCall,
-  ending: Ending,
-  world: {
-    readonly now: () => number
-    readonly tokenizerFor: (model: string) => Promise<Encode>
-  },
-): Promise<{ readonly row: MeteredRow; readonly tokens: number }> {
-  const { usage, usageSource } = await usageOf(call, ending, world.tokenizerFor)
-  const priced = pricedIn(call.deployment, ending.service ?? null)
+  { outcome, service = null }: Ending,
+  { usage, usageSource }: Used,
+  now: number,
+): Metered {
+  const priced = pricedIn(call.deployment, service)
   const cost: Nanos = priced === null ? ZERO : costOf(usage, priced.price)
   const price = priced?.snapshot ?? UNPRICED
-  const counted = { outcome: ending.outcome, usageSource, usage, cost, price }
-  return { row: row(call, counted, world.now()), tokens: inputTokens(usage) + outputTokens(usage) }
+  const row = {
+    ...identityOf(call),
+    outcome,
+    usageSource,
+    usage,
+    cost,
+    price,
+    settledAt: now,
+  }
+  return { row, tokens: inputTokens(usage) + outputTokens(usage) }
 }
 
 /**
  * The row of a call that could not be metered: it says that it was interrupted, and costs nothing.
  */
-export function unmeteredRow(
-  call: MeteredCall,
-  now: number,
-): { readonly row: MeteredRow; readonly tokens: number } {
-  const price = pricedIn(call.deployment, null)?.snapshot ?? UNPRICED
-  const counted = { usageSource: 'none', usage: NO_USAGE, cost: ZERO, price } as const
-  return { row: row(call, { ...counted, outcome: 'interrupted' }, now), tokens: 0 }
+export function unmeteredRow(call: MeteredCall, now: number): Metered {
+  return rowOf(call, INTERRUPTED, NOTHING_USED, now)
 }
+
+const NOTHING_USED: Used = { usage: NO_USAGE, usageSource: 'none' }
+const INTERRUPTED: Ending = { outcome: 'interrupted', usage: NO_USAGE, delivered: () => '' }
 
 /** A call as it is written down at its admission. */
 export const openCallOf = (
@@ -130,25 +133,27 @@ const identityOf = (call: MeteredCall) => ({
   startedAt: call.startedAt,
 })
 
-const row = (
-  call: MeteredCall,
-  counted: Pick<MeteredRow, 'outcome' | 'usageSource' | 'usage' | 'cost' | 'price'>,
-  settledAt: number,
-): MeteredRow => ({ ...identityOf(call), ...counted, settledAt })
+/** The upstream's own usage; null: it sent none, and `estimated` is to be asked. */
+export function reported(call: MeteredCall, ending: Ending): Used | null {
+  if (ending.usage === NO_USAGE) return NOTHING_USED
+  const usage = chargedOf(call, ending.usage)
+  if (usage === null) return null
+  return { usage, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
+}
 
-async function usageOf(
+/**
+ * Our own count of the prompt and of what was delivered. Nothing delivered by an upstream that
+ * failed is nothing charged; a client that left has the prompt on its tab, for the upstream had
+ * read it.
+ */
+export async function estimated(
   call: MeteredCall,
   ending: Ending,
   tokenizerFor: (model: string) => Promise<Encode>,
-): Promise<{ usage: Usage; usageSource: UsageSource }> {
-  if (ending.usage === NO_USAGE) return { usage: NO_USAGE, usageSource: 'none' }
-  const reported = chargedOf(call, ending.usage)
-  if (reported !== null) {
-    return { usage: reported, usageSource: ending.isDrained === true ? 'drained' : 'upstream' }
-  }
+): Promise<Used> {
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
-  if (failed && delivered === '') return { usage: NO_USAGE, usageSource: 'none' }
+  if (failed && delivered === '') return NOTHING_USED
   const counted = await countedUsage(call, delivered, tokenizerFor)
   const { input: read = null } = ending
   // What was read the upstream knows better, where it has told that before the rest.

@@ -47,13 +47,8 @@ export function sumsAfter(
   const crossed = ofMargin === null ? ofBudget : [...ofBudget, ofMargin]
   // A margin is told of once a day, whatever the period of the budget.
   const names = ofBudget.map(({ name }) => name)
-  live.told = [...told, ...names]
-  return {
-    account: main.account,
-    totalSpent,
-    periodStart: main.period.start,
-    crossed,
-    told: names,
-    ...(ofMargin === null ? {} : { marginToldOn: dayOf(row.settledAt) }),
-  }
+  if (names.length > 0) live.told = [...told, ...names]
+  const { account, period } = main
+  const sums = { account, totalSpent, periodStart: period.start, crossed, told: names }
+  return ofMargin === null ? sums : { ...sums, marginToldOn: dayOf(row.settledAt) }
 }

@@ -22,7 +22,8 @@ export type UpstreamCall = UpstreamRequest & {
 export function upstreamCall(ask: Ask, deployment: Deployment): UpstreamCall {
   const { endpoint, headers, body } = ask
   if (!speaksAnthropic(deployment)) {
-    return { ...openaiRequest(deployment, endpoint.path, headers), body, answered: asItIs }
+    const request = openaiRequest(deployment, endpoint.path, headers)
+    return { url: request.url, headers: request.headers, body, answered: asItIs }
   }
   if (endpoint.format === 'anthropic') {
     return { ...anthropicRequest(deployment, endpoint.path, headers), body, answered: asItIs }

@@ -84,17 +84,16 @@ async function answer(
   const patience = patienceFor(request, parts)
   try {
     const key = parts.authorize(request)
-    const call = { id, endpoint, headers, key, signal, seen }
-    let response: Response
+    let body = NO_BODY
     if (endpoint.isForm) {
-      spooled = await spoolForm(request, call, parts)
-      response = await handle({ ...call, body: new Uint8Array(0), form: spooled.form })
+      spooled = await spoolForm(request, { id, endpoint }, parts)
     } else {
       parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
-      const body = await readBody(request, parts.body)
+      body = await readBody(request, parts.body)
       parts.inFlight.sized(id, body.length)
-      response = await handle({ ...call, body })
     }
+    const form = spooled?.form ?? null
+    const response = await handle({ id, endpoint, headers, body, form, key, signal, seen })
     isStream = isEventStream(response) || endpoint.wire.isBinary === true
     if (signal.aborted) seen.left()
     else seen.answered(response.status)
@@ -106,12 +105,15 @@ async function answer(
     throw error
   } finally {
     // The upstream has answered, or will not be asked again.
-    await spooled?.close()
+    if (spooled !== null) await spooled.close()
     parts.inFlight.leave(id)
     // A stream has a watch of its own over its client.
     patience.end(isStream)
   }
 }
+
+/** Of a form, whose parts are elsewhere. */
+const NO_BODY = new Uint8Array(0)
 
 /** How old a request is when it is given all the time that it takes, milliseconds. */
 const PATIENT_AFTER_MS = 100

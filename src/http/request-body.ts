@@ -28,15 +28,16 @@ export async function readBody(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const length = request.headers.get('content-length')
   if (Number(length ?? 0) > limits.bytesMax * LENIENCE) throw tooLarge(limits)
-  const late = Promise.withResolvers<never>()
-  const alarm = setAlarm(limits.timeoutMs, () => late.reject(tooSlow(limits)))
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
+  const alarm = setAlarm(limits.timeoutMs, () => reject(tooSlow(limits)))
   try {
     // A server reads no more than the length that was declared, so what is within needs no watch.
     const isDeclared = length !== null && !request.headers.has('transfer-encoding')
     const isWithin = isDeclared && Number(length) <= limits.bytesMax
+    if (!isWithin) return await readWithin(request, limits, promise)
     // Bun makes a stream of a body whose stream somebody looks at, and reads it the slower for it.
-    if (isWithin) return await Promise.race([request.bytes(), late.promise])
-    return await readWithin(request, limits, late.promise)
+    request.bytes().then(resolve, reject)
+    return await promise
   } finally {
     takeBack(alarm)
   }
@@ -54,7 +55,7 @@ export function bytesAtMost(
 async function readWithin(
   { body }: Request,
   limits: BodyLimits,
-  late: Promise<never>,
+  late: Promise<unknown>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (body === null) return new Uint8Array(0)
   const reader = body.getReader()
@@ -62,7 +63,7 @@ async function readWithin(
   let bytes = 0
   try {
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), late])
+      const { done, value } = await Promise.race([reader.read(), late as Promise<never>])
       bytes += value?.length ?? 0
       const isTooLarge = bytes > limits.bytesMax
       if (isTooLarge && (done || bytes > limits.bytesMax * LENIENCE)) throw tooLarge(limits)

@@ -1,11 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { SecretMark } from '../ledger/key.ts'
 
 /** 192 bits: nobody guesses one. */
 const RANDOM_BYTES = 24
 
 /** SHA-256 of a key: of equal length whatever the key's, as the constant-time comparison needs. */
-export const digestOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
+export const digestOf = (secret: string): Buffer => hash('sha256', secret, 'buffer')
 
 /**
  * What is kept of a secret. A plain hash, without salt or stretching, because what it hides is

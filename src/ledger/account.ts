@@ -35,7 +35,7 @@ export function headroom({ limit, spent, held }: Account): Nanos | null {
 export function reserve(account: Account, worstCase: Nanos): Account | null {
   const room = headroom(account)
   if (room !== null && (room <= 0 || worstCase > room)) return null
-  return { ...account, held: plus(account.held, worstCase) }
+  return { limit: account.limit, spent: account.spent, held: plus(account.held, worstCase) }
 }
 
 /**
@@ -48,6 +48,9 @@ export function settle(
   account: Account,
   call: { readonly worstCase: Nanos; readonly charge: Nanos },
 ): Account {
-  const held = minus(account.held, call.worstCase)
-  return { ...account, held, spent: plus(account.spent, call.charge) }
+  return {
+    limit: account.limit,
+    spent: plus(account.spent, call.charge),
+    held: minus(account.held, call.worstCase),
+  }
 }

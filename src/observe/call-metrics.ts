@@ -40,7 +40,8 @@ class Charged {
 /** What is counted of one model. */
 class OfModel {
   readonly charged = new Charged()
-  readonly answers = new Map<string, number>()
+  /** By status. */
+  readonly answers = new Map<number, number>()
   readonly refusals = new Map<string, number>()
   readonly duration = { true: new Histogram(SECONDS), false: new Histogram(SECONDS) }
   readonly firstByte = { true: new Histogram(SECONDS), false: new Histogram(SECONDS) }
@@ -82,7 +83,7 @@ export class CallMetrics implements Watcher {
   readonly over = (seen: Observation) => {
     const { subject, status, refusal, row } = seen
     const model = this.#model(subject?.model ?? null)
-    count(model.answers, String(status))
+    count(model.answers, status!)
     if (refusal !== null) count(model.refusals, refusal satisfies RefusalCode | 'internal')
     for (const tried of seen.tries) {
       count(this.#attempts, `${resultOf(tried, seen)} ${tried.deployment.id}`)
@@ -105,7 +106,7 @@ export class CallMetrics implements Watcher {
       counter(
         'answers_total',
         'Calls by the HTTP status of their answer, also those that were refused.',
-        each((of, model) => counted(of.answers, (status) => ({ model, status }))),
+        each((of, model) => counted(of.answers, (status) => ({ model, status: String(status) }))),
       ),
       counter(
         'refusals_total',
@@ -188,10 +189,10 @@ function resultOf({ failedAt }: Try, { firstByteAt, row }: Observation): string 
   return row?.outcome === 'client_closed' ? 'left' : 'failed'
 }
 
-const count = (counts: Map<string, number>, key: string) =>
+const count = <Key>(counts: Map<Key, number>, key: Key) =>
   void counts.set(key, (counts.get(key) ?? 0) + 1)
 
-const counted = (counts: Map<string, number>, labelsOf: (key: string) => Sample['labels']) =>
+const counted = <Key>(counts: Map<Key, number>, labelsOf: (key: Key) => Sample['labels']) =>
   [...counts].map(([key, value]) => ({ labels: labelsOf(key), value }))
 
 const callSamples = ({ calls }: Charged, labels: Sample['labels']): Sample[] =>

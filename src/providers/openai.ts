@@ -41,7 +41,7 @@ export function openaiRequest(target: Target, path: string, client: Headers): Up
   const { apiKey, dialect, extraHeaders } = target
   const { keyHeader } = dialect
   if (apiKey !== null) headers[keyHeader] = keyHeader === 'api-key' ? apiKey : `Bearer ${apiKey}`
-  return { url: addressOf(target, path), headers: { ...headers, ...extraHeaders } }
+  return { url: addressOf(target, path), headers: Object.assign(headers, extraHeaders) }
 }
 
 function addressOf({ apiBase, dialect }: Target, path: string): string {
