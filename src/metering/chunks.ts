@@ -91,15 +91,15 @@ export class ChunkReader {
       if (this.#ended) {
         this.#open = NOTHING
         const end = by === null ? bytes.subarray(from) : concat([by, bytes.subarray(to)])
-        return { pass: changed(bytes.subarray(0, from), changes), end }
+        return { pass: changed(upTo(from, bytes), changes), end }
       }
       if (by !== null) changes.push({ from, to, by })
       from = to
     }
     if (bytes.length - from > EVENT_BYTES_MAX) from = bytes.length
     // A copy: Deno's pieces are parts of 64 KB, which a part of one would keep as long as it waits.
-    this.#open = bytes.slice(from)
-    return { pass: changed(bytes.subarray(0, from), changes), end: null }
+    this.#open = from === bytes.length ? NOTHING : bytes.slice(from)
+    return { pass: changed(upTo(from, bytes), changes), end: null }
   }
 
   /** What is left of a stream that closed without saying `[DONE]`, or in the midst of saying it. */
@@ -187,14 +187,8 @@ export class ChunkReader {
     this.#count++
     const event = { text, data }
     const json = this.#wire.mayTell(event) ? parse(data) : undefined
-    const told = json === undefined ? {} : this.#wire.tell(json, event, this.#known)
-    this.#known = told.known ?? this.#known
-    this.#usage = usageAfter(this.#usage, told)
-    this.#input = told.input ?? this.#input
-    this.#service = told.service ?? this.#service
-    this.#model = told.model ?? this.#model
-    this.#ended = told.ends === true
-    if (told.isUsageAlone === true) return this.#hideUsage ? NOTHING : null
+    const told = json === undefined ? null : this.#heed(this.#wire.tell(json, event, this.#known))
+    if (told?.isUsageAlone === true) return this.#hideUsage ? NOTHING : null
     this.#undigested.push(data)
     this.#undigestedChars += data.length
     const frame = Number.isFinite(this.#frameBytes) ? this.#frameBytes : 0
@@ -202,8 +196,18 @@ export class ChunkReader {
     // The role, and the first words: from these on it is known what of a chunk is frame.
     if (this.#learnsFrame && frame === 0 && this.#undigested.length > 1) this.#digest()
     if (this.#undigestedChars > UNDIGESTED_CHARS_MAX) this.#digest()
-    if (told.isError !== true) return null
+    if (told?.isError !== true) return null
     return Buffer.from(this.#wire.errorEvent(this.#cleanError(json ?? {}), json ?? null))
+  }
+
+  #heed(told: Told): Told {
+    this.#known = told.known ?? this.#known
+    this.#usage = usageAfter(this.#usage, told)
+    this.#input = told.input ?? this.#input
+    this.#service = told.service ?? this.#service
+    this.#model = told.model ?? this.#model
+    this.#ended = told.ends === true
+    return told
   }
 
   #digest() {
@@ -225,6 +229,10 @@ export class ChunkReader {
     this.#undigestedBytes = 0
   }
 }
+
+/** Nearly every piece is of whole events: no other array is made for it. */
+const upTo = (to: number, bytes: Uint8Array): Uint8Array =>
+  to === bytes.length ? bytes : bytes.subarray(0, to)
 
 function usageAfter(before: Usage | null, { usage = null, adds }: Told): Usage | null {
   if (usage === null || before === null || adds !== true) return usage ?? before
