@@ -1,4 +1,9 @@
-export const DAY_MS = 86_400_000
+export const HOUR_MS = 3_600_000
+export const DAY_HOURS = 24
+export const DAY_MS = DAY_HOURS * HOUR_MS
+
+/** Hours have numbers as days have: hours since the epoch. */
+export const hourOf = (atMs: number): number => Math.floor(atMs / HOUR_MS)
 
 /**
  * Days of reports are UTC's, as in LiteLLM, and have numbers: days since the epoch. A call counts

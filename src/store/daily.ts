@@ -1,4 +1,4 @@
-import { DAY_MS, dayOf } from '../ledger/day.ts'
+import { DAY_HOURS, DAY_MS } from '../ledger/day.ts'
 import { snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
@@ -30,15 +30,15 @@ export const DAILY: SumTable = {
   group: GROUP,
   sums: SUMS,
   groupOf: (row) => [
-    dayOf(row.settledAt),
+    Math.floor(row.hour / DAY_HOURS),
     row.tab ?? NOBODY,
     row.keyId ?? NOBODY,
     row.model,
     row.deployment,
   ],
   partsOf: (row) => [
-    row.outcome === 'correction' ? 0 : 1,
-    row.outcome === 'upstream_failed' ? 1 : 0,
+    row.calls,
+    row.failedCalls,
     ...KINDS.map((kind) => row.usage[kind] ?? 0),
     row.cost,
     row.charge,

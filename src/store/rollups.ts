@@ -1,11 +1,11 @@
-import { dayOf } from '../ledger/day.ts'
+import { DAY_HOURS, DAY_MS, HOUR_MS } from '../ledger/day.ts'
 import type { Measures, Slot } from '../ledger/record.ts'
-import { type LedgerRow, snakeCase } from '../ledger/settlement.ts'
+import { snakeCase } from '../ledger/settlement.ts'
 import { INPUT_KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { columnsOf, NOBODY } from './daily.ts'
 import { BEFORE } from './pruned.ts'
-import { IS_SUMMED, type Summable, type SumTable } from './sum-table.ts'
+import { type Gathered, IS_SUMMED, type SumTable } from './sum-table.ts'
 
 /**
  * Small sums for charts, where `daily` is too large: by hour and model, by day and customer, by
@@ -13,10 +13,6 @@ import { IS_SUMMED, type Summable, type SumTable } from './sum-table.ts'
  * look at the others. As in `daily`, a row of the ledger and its part in them are written in one
  * transaction, and `tollgate verify` proves that they agree.
  */
-
-export const HOUR_MS = 3_600_000
-
-export const hourOf = (atMs: number): number => Math.floor(atMs / HOUR_MS)
 
 /** What is summed, in the order in which `partsOf` gives it. */
 export const MEASURES = [
@@ -28,15 +24,15 @@ export const MEASURES = [
   'charge',
 ] as const
 
-const sumOf = (usage: LedgerRow['usage'], kinds: readonly string[]): number => {
+const sumOf = (usage: Gathered['usage'], kinds: readonly string[]): number => {
   let sum = 0
   for (const kind of kinds) sum += usage[kind] ?? 0
   return sum
 }
 
-const partsOf = (row: Summable): number[] => [
-  row.outcome === 'correction' ? 0 : 1,
-  row.outcome === 'upstream_failed' ? 1 : 0,
+const partsOf = (row: Gathered): number[] => [
+  row.calls,
+  row.failedCalls,
   sumOf(row.usage, INPUT_KINDS),
   sumOf(row.usage, OUTPUT_KINDS),
   row.cost,
@@ -76,6 +72,8 @@ export const measured = (kinds: ReadonlySet<unknown>): Record<string, string> =>
   }
 }
 
+const dayOf = ({ hour }: Gathered): number => Math.floor(hour / DAY_HOURS)
+
 /** The tables: how their groups are read off a row of the ledger, here and in SQL. */
 export const ROLLUPS: readonly (SumTable & {
   /** What a fault calls it. */
@@ -89,19 +87,19 @@ export const ROLLUPS: readonly (SumTable & {
     called: 'by hour and model',
     group: ['hour', 'model'],
     sums: MEASURES,
-    groupOf: (row) => [hourOf(row.settledAt), row.model],
+    groupOf: (row) => [row.hour, row.model],
     partsOf,
     groupSql: [`settled_at / ${HOUR_MS}`, 'model'],
-    day: 'hour / 24',
+    day: `hour / ${DAY_HOURS}`,
   },
   {
     table: 'customer_days',
     called: 'by customer',
     group: ['day', 'tab'],
     sums: MEASURES,
-    groupOf: (row) => [dayOf(row.settledAt), row.tab ?? NOBODY],
+    groupOf: (row) => [dayOf(row), row.tab ?? NOBODY],
     partsOf,
-    groupSql: [`settled_at / ${24 * HOUR_MS}`, `coalesce(tab, ${NOBODY})`],
+    groupSql: [`settled_at / ${DAY_MS}`, `coalesce(tab, ${NOBODY})`],
     day: 'day',
   },
   {
@@ -109,9 +107,9 @@ export const ROLLUPS: readonly (SumTable & {
     called: 'by key and model',
     group: ['key_id', 'day', 'model'],
     sums: MEASURES,
-    groupOf: (row) => [row.keyId ?? NOBODY, dayOf(row.settledAt), row.model],
+    groupOf: (row) => [row.keyId ?? NOBODY, dayOf(row), row.model],
     partsOf,
-    groupSql: [`coalesce(key_id, ${NOBODY})`, `settled_at / ${24 * HOUR_MS}`, 'model'],
+    groupSql: [`coalesce(key_id, ${NOBODY})`, `settled_at / ${DAY_MS}`, 'model'],
     day: 'day',
   },
 ]
@@ -158,7 +156,7 @@ export function wrongRollups(database: Database): (SqlRow & { readonly called: s
       .prepare(`
         WITH booked AS (${summedLedger(rollup, kinds, `WHERE ${IS_SUMMED}`)}),
           kept AS (SELECT * FROM ${rollup.table}
-            WHERE ${rollup.day} >= ${BEFORE} / ${24 * HOUR_MS}),
+            WHERE ${rollup.day} >= ${BEFORE} / ${DAY_MS}),
           rows AS (SELECT ${columns} FROM booked EXCEPT SELECT ${columns} FROM kept),
           sums AS (SELECT ${columns} FROM kept EXCEPT SELECT ${columns} FROM booked),
           both AS (SELECT ${rollup.day} AS day, ${side(true)} FROM rows

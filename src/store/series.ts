@@ -1,8 +1,9 @@
+import { HOUR_MS } from '../ledger/day.ts'
 import type { RecordFilter, SeriesRange, Slot, TopCustomer } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import { columnsOf, NOBODY } from './daily.ts'
 import { breath } from './records.ts'
-import { HOUR_MS, MEASURES, measured, slotOf } from './rollups.ts'
+import { MEASURES, measured, slotOf } from './rollups.ts'
 import { topCustomers } from './top-customers.ts'
 
 /**

@@ -1,3 +1,4 @@
+import { hourOf } from '../ledger/day.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database, SqlValue } from '../runtime/sqlite.ts'
 import { BEFORE } from './pruned.ts'
@@ -28,15 +29,70 @@ export const UNSUMMED_IDS = `
 /** SQL: the rows of the ledger that are to be in the sums, and whose day was not pruned. */
 export const IS_SUMMED = `settled_at >= ${BEFORE} AND id NOT IN (${UNSUMMED_IDS})`
 
+/**
+ * Rows of one customer, key, model and deployment that settled in one hour, added up: no table
+ * tells them further apart.
+ */
+export type Gathered = Pick<Summable, 'tab' | 'keyId' | 'model' | 'deployment'> & {
+  /** As `hourOf` numbers it. */
+  readonly hour: number
+  calls: number
+  failedCalls: number
+  /** By kind. */
+  readonly usage: Record<string, number>
+  cost: number
+  charge: number
+  counted: number
+  freeTokens: number
+  freeMoney: number
+}
+
 /** A table of sums of ledger rows: what its rows are told apart by, and what is summed. */
 export type SumTable = {
   readonly table: string
   readonly group: readonly string[]
   readonly sums: readonly string[]
-  /** The values of `group` for a row of the ledger; null: it is in no sum of this table. */
-  groupOf(row: Summable): readonly SqlValue[] | null
+  /** The values of `group`. */
+  groupOf(rows: Gathered): readonly SqlValue[]
   /** The values of `sums`. */
-  partsOf(row: Summable): readonly number[]
+  partsOf(rows: Gathered): readonly number[]
+}
+
+export function gathered(rows: readonly Summable[]): Gathered[] {
+  const all = new Map<string, Gathered>()
+  for (const row of rows) {
+    const { tab, keyId, model, deployment } = row
+    const hour = hourOf(row.settledAt)
+    const key = keyOf([tab, keyId, model, deployment, hour])
+    let of = all.get(key)
+    if (of === undefined) {
+      of = { tab, keyId, model, deployment, hour, usage: {}, ...NOTHING }
+      all.set(key, of)
+    }
+    addTo(of, row)
+  }
+  return [...all.values()]
+}
+
+const NOTHING = {
+  calls: 0,
+  failedCalls: 0,
+  cost: 0,
+  charge: 0,
+  counted: 0,
+  freeTokens: 0,
+  freeMoney: 0,
+}
+
+function addTo(of: Gathered, row: Summable) {
+  if (row.outcome !== 'correction') of.calls++
+  if (row.outcome === 'upstream_failed') of.failedCalls++
+  for (const kind in row.usage) of.usage[kind] = (of.usage[kind] ?? 0) + row.usage[kind]!
+  of.cost += row.cost
+  of.charge += row.charge
+  of.counted += row.counted
+  of.freeTokens += row.freeTokens
+  of.freeMoney += row.freeMoney
 }
 
 /**
@@ -46,19 +102,18 @@ export type SumTable = {
 export function sumWriter(
   database: Database,
   { table, group, sums, groupOf, partsOf }: SumTable,
-): (rows: readonly Summable[]) => void {
+): (all: readonly Gathered[]) => void {
   const columns = [...group, ...sums]
   const add = database.prepare(`
     INSERT INTO ${table} (${columns.join(', ')})
     VALUES (${columns.map((_, index) => `?${index + 1}`).join(', ')})
     ON CONFLICT DO UPDATE SET ${sums.map((name) => `${name} = ${name} + excluded.${name}`).join()}`)
 
-  return (rows) => {
+  return (all) => {
     const groups = new Map<string, { readonly names: readonly SqlValue[]; parts: number[] }>()
-    for (const row of rows) {
-      const names = groupOf(row)
-      if (names === null) continue
-      const parts = partsOf(row)
+    for (const rows of all) {
+      const names = groupOf(rows)
+      const parts = partsOf(rows)
       const key = keyOf(names)
       const known = groups.get(key)
       if (known === undefined) groups.set(key, { names, parts: [...parts] })

@@ -3,7 +3,7 @@ import type { Database, SqlRow, Statement } from '../runtime/sqlite.ts'
 import { DAILY } from './daily.ts'
 import { chargedBetween } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
-import { type Summable, sumWriter } from './sum-table.ts'
+import { gathered, type Summable, sumWriter } from './sum-table.ts'
 import type { Pending } from './transaction.ts'
 import { usageIn } from './usage-in.ts'
 
@@ -18,7 +18,7 @@ export function createSummedByTab(database: Database): string {
   const ids = database.prepare('SELECT value AS id FROM unsummed, json_each(unsummed.ids)').all()
   const rows = ids.map(({ id }) => rowOf.get(id!)).filter((row) => row !== null)
   // They were in the sums of their customers.
-  for (const write of sumWriters(database)) write(rows.map(summable))
+  adder(database)(rows.map(summable))
   return `
     DELETE FROM unsummed;
     ALTER TABLE customers ADD COLUMN summed INTEGER NOT NULL DEFAULT 0;`
@@ -55,7 +55,7 @@ export class Unsummed implements Pending {
   readonly #note: Statement
   readonly #forget: Statement
   readonly #charge: Statement
-  readonly #writers: readonly ((rows: readonly Summable[]) => void)[]
+  readonly #addUp: (rows: readonly Summable[]) => void
   /** By the transaction under way. */
   #done: Done[] = []
   /** Of `#done`, what its notes are of: made at the end of the transaction. */
@@ -87,7 +87,7 @@ export class Unsummed implements Pending {
         period_start = ${start},
         summed = ?6
       WHERE tab = ?1`)
-    this.#writers = sumWriters(database)
+    this.#addUp = adder(database)
     this.#load(database)
   }
 
@@ -109,7 +109,7 @@ export class Unsummed implements Pending {
     if (this.#added.length === 0) return
     const left = this.#leftOf(this.#done)
     const onNoTab = left.filter(({ tab }) => tab === null)
-    if (onNoTab.length > 0) for (const write of this.#writers) write(onNoTab)
+    if (onNoTab.length > 0) this.#addUp(onNoTab)
     this.#noted = left.filter(({ tab }) => tab !== null)
     if (this.#noted.length > 0) {
       this.#note.run(this.#nextPlace, JSON.stringify(this.#noted.map(({ id }) => id)))
@@ -164,7 +164,7 @@ export class Unsummed implements Pending {
       rows.push(...ofTab)
     }
     if (rows.length === 0) return false
-    for (const write of this.#writers) write(rows)
+    this.#addUp(rows)
     this.#done.push({ summed })
     return true
   }
@@ -239,8 +239,14 @@ export class Unsummed implements Pending {
 /** Notes are forgotten so many at a time. */
 const NOTES_KEPT = 64
 
-const sumWriters = (database: Database) =>
-  [DAILY, ...ROLLUPS].map((table) => sumWriter(database, table))
+/** Makes what adds rows to the sums of their days and hours. */
+function adder(database: Database): (rows: readonly Summable[]) => void {
+  const writers = [DAILY, ...ROLLUPS].map((table) => sumWriter(database, table))
+  return (rows) => {
+    const all = gathered(rows)
+    for (const write of writers) write(all)
+  }
+}
 
 /** Sums up what an earlier process has left. */
 export function sumUpIn(database: Database) {
