@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import { Refusal } from '../errors.ts'
 import { setAlarm, takeBack } from '../gateway/alarm.ts'
+import { NO_BODY } from '../gateway/body.ts'
 import type { Call } from '../gateway/call.ts'
 import { COUNT_TOKENS, ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
@@ -88,11 +89,11 @@ async function answer(
     let response: Response
     if (endpoint.isForm) {
       spooled = await spoolForm(request, call, parts)
-      response = await handle({ ...call, body: new Uint8Array(0), form: spooled.form })
+      response = await handle({ ...call, body: NO_BODY, form: spooled.form })
     } else {
       parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
       const body = await readBody(request, parts.body)
-      parts.inFlight.sized(id, body.length)
+      parts.inFlight.sized(id, body.blob.size)
       response = await handle({ ...call, body })
     }
     isStream = isEventStream(response) || endpoint.wire.isBinary === true
