@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { Refusal } from '../errors.ts'
-import { refuseMonstrous, stringEnd } from './json-bounds.ts'
+import { refuseMonstrous, type Span } from './json-bounds.ts'
 
 /** What a client sent. */
 export type SentBody = {
@@ -13,15 +13,12 @@ export type SentBody = {
 export type CallBody = {
   readonly text: string
   readonly json: Readonly<Record<string, unknown>>
+  /** Of the text, in order. */
+  readonly members: readonly Member[]
 }
 
 /** A member of the outermost object: where its key and its value stand in the text. */
-export type Member = {
-  readonly key: string
-  readonly keyStart: number
-  readonly valueStart: number
-  readonly valueEnd: number
-}
+export type Member = Omit<Span, 'keyEnd'> & { readonly key: string }
 
 /** Members that the gateway acts on: two of one would let the upstream read another than we did. */
 const ACTED_ON = new Set([
@@ -81,8 +78,9 @@ export async function sentBody(blob: Blob): Promise<SentBody> {
 export function parseBody({ text, blob }: SentBody): CallBody {
   if (text === null) throw notJson('is not valid JSON')
   let json: unknown
+  let members: Member[]
   try {
-    refuseMonstrous(text)
+    members = membersOf(text)
     json = JSON.parse(text)
   } catch (cause) {
     if (cause instanceof Refusal) throw cause
@@ -91,7 +89,7 @@ export function parseBody({ text, blob }: SentBody): CallBody {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new Refusal('invalid_request', 'The body must be one JSON object.')
   }
-  return { text, json: json as Record<string, unknown> }
+  return { text, json: json as Record<string, unknown>, members }
 }
 
 const notJson = (what: string, cause?: unknown) =>
@@ -135,44 +133,10 @@ export function editBody(
   return `{${parts.join(',')}}`
 }
 
-/** The members of the outermost object of a text that `JSON.parse` has accepted. */
-export function membersOf(text: string): Member[] {
-  const members: Member[] = []
-  let at = skipSpace(text, text.indexOf('{') + 1)
-  while (text[at] === '"') {
-    const keyStart = at
-    const keyEnd = stringEnd(text, at)
+/** The members of the outermost object of a text that `JSON.parse` accepts. */
+export const membersOf = (text: string): Member[] =>
+  refuseMonstrous(text).map(({ keyStart, keyEnd, valueStart, valueEnd }) => {
     const raw = text.slice(keyStart + 1, keyEnd - 1)
     const key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw
-    const valueStart = skipSpace(text, text.indexOf(':', keyEnd) + 1)
-    const valueEnd = endOfValue(text, valueStart)
-    members.push({ key, keyStart, valueStart, valueEnd })
-    at = skipSpace(text, valueEnd)
-    if (text[at] === ',') at = skipSpace(text, at + 1)
-  }
-  return members
-}
-
-function endOfValue(text: string, from: number): number {
-  if (text[from] === '"') return stringEnd(text, from)
-  if (text[from] !== '{' && text[from] !== '[') {
-    let to = from
-    while (to < text.length && !',]} \n\r\t'.includes(text[to]!)) to++
-    return to
-  }
-  let depth = 0
-  for (let at = from; at < text.length; at++) {
-    const character = text[at]
-    if (character === '"') at = stringEnd(text, at) - 1
-    else if (character === '{' || character === '[') depth++
-    else if (character === '}' || character === ']') depth--
-    if (depth === 0) return at + 1
-  }
-  return text.length
-}
-
-function skipSpace(text: string, from: number): number {
-  let at = from
-  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at++
-  return at
-}
+    return { key, keyStart, valueStart, valueEnd }
+  })

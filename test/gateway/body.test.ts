@@ -28,6 +28,26 @@ describe('membersOf', () => {
       ),
     )
   })
+
+  test('is not misled by signs in keys and strings, nor by spaces anywhere', () => {
+    const space = fc.constantFrom('', ' ', '\n', '\t \r\n')
+    const key = fc.oneof(fc.string(), fc.constantFrom('a":', '{"b', '],', '\\', 'é'))
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom('",x:', '}', '{"model":', '\\"'))
+    const member = fc.tuple(fc.tuple(space, space, space, space), key, value)
+    fc.assert(
+      fc.property(fc.array(member), (given) => {
+        const texts = given.map(([[a, b, c, d], key, value]) => {
+          return `${a}${JSON.stringify(key)}${b}:${c}${JSON.stringify(value)}${d}`
+        })
+        const text = ` {${texts.join(',')} } `
+        const found = membersOf(text).map(({ key, keyStart, valueStart, valueEnd }) => {
+          expect(text[keyStart]).toBe('"')
+          return [key, text.slice(valueStart, valueEnd)]
+        })
+        expect(found).toEqual(given.map(([, key, value]) => [key, JSON.stringify(value)]))
+      }),
+    )
+  })
 })
 
 describe('editBody', () => {
