@@ -220,7 +220,7 @@ export function bodyWith(
   { text, members }: Asked,
 ) {
   if (form) return form.edited(edits)
-  return edits.size === 0 ? body : editBody(text, members, edits)
+  return edits.size === 0 ? body.blob : editBody(text, members, edits)
 }
 
 async function stopAt(
@@ -230,7 +230,7 @@ async function stopAt(
 ): Promise<Stop> {
   const { call, asked, tried } = about
   const { previous, json, text, upload, customerId } = asked
-  const bytes = call.form?.fieldBytes ?? call.body.length
+  const bytes = call.form?.fieldBytes ?? call.body.blob.size
   const tokens = Math.ceil(bytes / BYTES_PER_TOKEN)
   const turn = turnFor(call, asked, { gateway, model, tried, tokens })
   const { endpoint, key } = call

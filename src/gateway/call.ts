@@ -8,6 +8,7 @@ import type { Admission } from './admit.ts'
 import { type Answer, jsonAnswer, type Kept } from './answer.ts'
 import { type Answered, Attempts } from './attempts.ts'
 import { goOn, storedAnswer } from './background.ts'
+import type { SentBody } from './body.ts'
 import { BreakOff } from './break-off.ts'
 import { bytesAnswer } from './bytes.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -47,7 +48,7 @@ export type Call = {
   readonly endpoint: Endpoint
   readonly headers: Headers
   /** Empty if it is a form. */
-  readonly body: Uint8Array<ArrayBuffer>
+  readonly body: SentBody
   readonly form?: Form | null
   /** What it came with; null: the master key. */
   readonly key: VirtualKey | null
@@ -96,10 +97,10 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   const startedAt = gateway.now()
   const { endpoint, seen } = call
   const asked = readCall(call, gateway, startedAt)
-  const { json, streaming, customerId } = asked
+  const { text, json, streaming, customerId } = asked
   const repeat = gateway.idempotency.begin({
     headers: call.headers,
-    body: call.form?.digest ?? call.body,
+    body: call.form?.digest ?? text,
     path: endpoint.path,
     customerId,
     keyId: call.key?.id ?? null,

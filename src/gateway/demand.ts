@@ -70,7 +70,7 @@ export function demandOf(
   const ingredients = {
     hasAudio: hasAudio(json),
     hasImages: images > 0 || hasImages(json),
-    hasHourCache: text.includes('"1h"'),
+    hasHourCache: () => text.includes('"1h"'),
     units: price === null ? {} : unitsOf(call, deployment, price),
   }
   const prices = pricesThatMayApply(json, deployment)

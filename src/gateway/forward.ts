@@ -15,7 +15,7 @@ export type Ask = {
   readonly endpoint: Endpoint
   readonly headers: Headers
   /** As it goes upstream. */
-  readonly body: string | Uint8Array<ArrayBuffer> | FormBody
+  readonly body: string | Blob | FormBody
   /** What `body` says. */
   readonly json: Readonly<Record<string, unknown>>
   readonly now: number

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { Refusal } from '../errors.ts'
 import type { KeptAnswer, Repeat } from '../ledger/open-call.ts'
@@ -32,7 +33,8 @@ export class Idempotency {
    */
   begin(call: {
     readonly headers: Headers
-    readonly body: Uint8Array | string
+    /** Its text, or what stands for a form. */
+    readonly body: string
     readonly path: string
     readonly customerId: string | null
     /** `VirtualKey.id`; null: the master key. Who has another key gets nobody's answers. */
@@ -47,7 +49,7 @@ export class Idempotency {
     }
     const repeat = {
       scope: digest([String(call.keyId), JSON.stringify(call.customerId), key]),
-      request: digest([call.path, call.body]),
+      request: digest([call.path, Buffer.from(call.body)]),
     }
     const known = this.#answers.find(repeat.scope, call.now)
     if (known !== null && known.request !== repeat.request) throw anotherCall()

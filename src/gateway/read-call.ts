@@ -1,7 +1,7 @@
 import { Refusal } from '../errors.ts'
 import type { StoredResponse } from '../ledger/stored-response.ts'
 import type { Json } from '../metering/wire.ts'
-import { type CallBody, type Member, membersOf, parseBody, refuseDuplicates } from './body.ts'
+import { type CallBody, parseBody, refuseDuplicates } from './body.ts'
 import type { Call, Gateway } from './call.ts'
 import { identify } from './identify.ts'
 import { mayCall } from './key-access.ts'
@@ -12,7 +12,6 @@ import { previousOf } from './stored.ts'
 export type Asked = CallBody & {
   /** What came with it besides; null: nothing. */
   readonly upload: Upload | null
-  readonly members: readonly Member[]
   readonly streaming: Streaming
   readonly customerId: string | null
   readonly model: string
@@ -45,12 +44,11 @@ export function readCall(call: Call, gateway: Gateway, now: number): Asked {
 }
 
 /** What a body says, or a form, whose fields were refused if they are there twice. */
-function readBody({ body, form }: Call): Pick<Asked, 'text' | 'json' | 'members' | 'upload'> {
+function readBody({ body, form }: Call): CallBody & Pick<Asked, 'upload'> {
   if (form) return { text: '', json: form.json, members: [], upload: form.upload }
-  const { text, json } = parseBody(body)
-  const members = membersOf(text)
-  refuseDuplicates(members)
-  return { text, json, members, upload: null }
+  const parsed = parseBody(body)
+  refuseDuplicates(parsed.members)
+  return { ...parsed, upload: null }
 }
 
 /** The model that the call names, or else the customer's own default. */

@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from 'elysia'
 import { Refusal } from '../errors.ts'
 import { setAlarm, takeBack } from '../gateway/alarm.ts'
+import { NO_BODY } from '../gateway/body.ts'
 import type { Call } from '../gateway/call.ts'
 import { COUNT_TOKENS, ENDPOINTS, type Endpoint } from '../gateway/endpoint.ts'
 import type { InFlight } from '../gateway/in-flight.ts'
@@ -90,7 +91,7 @@ async function answer(
     } else {
       parts.inFlight.arrive(id, bytesAtMost(request, parts.body))
       body = await readBody(request, parts.body)
-      parts.inFlight.sized(id, body.length)
+      parts.inFlight.sized(id, body.blob.size)
     }
     const form = spooled?.form ?? null
     const response = await handle({ id, endpoint, headers, body, form, key, signal, seen })
@@ -113,7 +114,6 @@ async function answer(
 }
 
 /** Of a form, whose parts are elsewhere. */
-const NO_BODY = new Uint8Array(0)
 
 /** How old a request is when it is given all the time that it takes, milliseconds. */
 const PATIENT_AFTER_MS = 100

@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import type { SentBody } from '../gateway/body.ts'
 import { refuseMonstrous } from '../gateway/json-bounds.ts'
 import { readBody } from './request-body.ts'
 
@@ -17,7 +18,7 @@ export const JSON_BODY: [typeof readJson, 'json'] = [readJson, 'json']
 export const OPTIONAL_JSON_BODY: typeof JSON_BODY = [readOptionalJson, 'json']
 
 async function readJson({ request }: { readonly request: Request }): Promise<unknown> {
-  const text = decode(await readBody(request, LIMITS))
+  const text = textOf(await readBody(request, LIMITS))
   if (text.trim() === '') {
     throw new Refusal('invalid_request', 'The body is empty; it must be a JSON object')
   }
@@ -25,7 +26,7 @@ async function readJson({ request }: { readonly request: Request }): Promise<unk
 }
 
 async function readOptionalJson({ request }: { readonly request: Request }): Promise<unknown> {
-  const text = decode(await readBody(request, LIMITS))
+  const text = textOf(await readBody(request, LIMITS))
   return text.trim() === '' ? {} : parse(text)
 }
 
@@ -39,10 +40,7 @@ function parse(text: string): unknown {
   }
 }
 
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new Refusal('invalid_request', 'The body is not valid UTF-8', { cause })
-  }
+function textOf({ text }: SentBody): string {
+  if (text === null) throw new Refusal('invalid_request', 'The body is not valid UTF-8')
+  return text
 }

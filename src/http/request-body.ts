@@ -1,5 +1,6 @@
 import { Refusal } from '../errors.ts'
 import { setAlarm, takeBack } from '../gateway/alarm.ts'
+import { NO_BODY, type SentBody, sentBody } from '../gateway/body.ts'
 
 /** What a request's body may be. */
 export type BodyLimits = {
@@ -22,13 +23,10 @@ const LENIENCE = 4
  *
  * Throws `body_too_large` or `body_too_slow`; the connection is then of no more use.
  */
-export async function readBody(
-  request: Request,
-  limits: BodyLimits,
-): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(request: Request, limits: BodyLimits): Promise<SentBody> {
   const length = request.headers.get('content-length')
   if (Number(length ?? 0) > limits.bytesMax * LENIENCE) throw tooLarge(limits)
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
+  const { promise, resolve, reject } = Promise.withResolvers<Blob>()
   const alarm = setAlarm(limits.timeoutMs, () => reject(tooSlow(limits)))
   try {
     // A server reads no more than the length that was declared, so what is within needs no watch.
@@ -36,8 +34,8 @@ export async function readBody(
     const isWithin = isDeclared && Number(length) <= limits.bytesMax
     if (!isWithin) return await readWithin(request, limits, promise)
     // Bun makes a stream of a body whose stream somebody looks at, and reads it the slower for it.
-    request.bytes().then(resolve, reject)
-    return await promise
+    request.blob().then(resolve, reject)
+    return await sentBody(await promise)
   } finally {
     takeBack(alarm)
   }
@@ -56,10 +54,10 @@ async function readWithin(
   { body }: Request,
   limits: BodyLimits,
   late: Promise<unknown>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (body === null) return new Uint8Array(0)
+): Promise<SentBody> {
+  if (body === null) return NO_BODY
   const reader = body.getReader()
-  const pieces: Uint8Array[] = []
+  const pieces: Uint8Array<ArrayBuffer>[] = []
   let bytes = 0
   try {
     for (;;) {
@@ -67,7 +65,7 @@ async function readWithin(
       bytes += value?.length ?? 0
       const isTooLarge = bytes > limits.bytesMax
       if (isTooLarge && (done || bytes > limits.bytesMax * LENIENCE)) throw tooLarge(limits)
-      if (done) return joined(pieces, bytes)
+      if (done) return await sentBody(new Blob(pieces))
       if (isTooLarge) pieces.length = 0
       else pieces.push(value)
     }
@@ -76,16 +74,6 @@ async function readWithin(
     reader.cancel().catch(() => {})
     throw error
   }
-}
-
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
 }
 
 /** What is left of the body is not waited for. */

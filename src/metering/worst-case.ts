@@ -60,8 +60,8 @@ export type Ingredients = {
   readonly hasAudio: boolean
   /** Is shown, or asked for. */
   readonly hasImages: boolean
-  /** The prompt may be written to a cache for an hour. */
-  readonly hasHourCache: boolean
+  /** The prompt may be written to a cache for an hour; asked only where that is dearer. */
+  readonly hasHourCache: () => boolean
   /** What comes besides, and cannot be capped: no more than so many of each kind. */
   readonly units: Units
 }
@@ -82,7 +82,8 @@ export function worstRates(
   }
   const input: TokenKind[] = ['input', 'cachedInput', 'cacheWrite']
   const output: TokenKind[] = ['output', 'reasoning']
-  if (call.hasHourCache) input.push('cacheWriteHour')
+  const isHourDearer = all.some((rates) => rates.cacheWriteHour > rates.cacheWrite)
+  if (isHourDearer && call.hasHourCache()) input.push('cacheWriteHour')
   if (call.hasAudio) input.push('inputAudio')
   if (call.hasAudio) output.push('outputAudio')
   if (call.hasImages) input.push('inputImage')

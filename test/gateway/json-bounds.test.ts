@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { parseBody } from '../../src/gateway/body.ts'
+import { parseBody, sentBody } from '../../src/gateway/body.ts'
 import { refuseMonstrous } from '../../src/gateway/json-bounds.ts'
 
 const MANY = 3_000_000
-const bytesOf = (text: string) => new TextEncoder().encode(text)
 
 describe('JSON that is made to hurt is refused', () => {
   test.each([
@@ -18,12 +17,14 @@ describe('JSON that is made to hurt is refused', () => {
     ['backslashes without end', `"${'\\'.repeat(MANY)}`, 'is not valid JSON'],
     ['quotes without end', '"'.repeat(MANY), 'is not valid JSON'],
     ['half a character', '{"a": "\ud800', 'is not valid JSON'],
-  ])('%s', (_, text, why) => {
-    expect(() => parseBody(bytesOf(text))).toThrow(why)
+  ])('%s', async (_, text, why) => {
+    const sent = await sentBody(new Blob([text]))
+    expect(() => parseBody(sent)).toThrow(why)
   })
 
-  test('bytes that are no UTF-8', () => {
-    expect(() => parseBody(Uint8Array.of(0x7b, 0xff, 0x7d))).toThrow('is not valid JSON')
+  test('bytes that are no UTF-8', async () => {
+    const sent = await sentBody(new Blob([Uint8Array.of(0x7b, 0xff, 0x7d)]))
+    expect(() => parseBody(sent)).toThrow('is not valid JSON')
   })
 })
 

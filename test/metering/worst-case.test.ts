@@ -36,7 +36,7 @@ const demand: fc.Arbitrary<Demand> = fc.record({
   rates: fc.option(worst, { freq: 10 }),
 })
 const count = fc.nat({ max: 10_000 })
-const ALL = { hasAudio: true, hasImages: true, hasHourCache: true }
+const ALL = { hasAudio: true, hasImages: true, hasHourCache: () => true }
 const INPUTS = TOKEN_KINDS.slice(0, 6)
 const OUTPUTS = TOKEN_KINDS.slice(6)
 const money = fc.integer({ min: 0, max: 9_000_000_000_000_000 }).map(nanos)
