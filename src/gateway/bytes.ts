@@ -3,7 +3,7 @@ import { KILOBYTE_OF_SOUND } from '../metering/sound-wires.ts'
 import { type Answer, headersOf } from './answer.ts'
 import type { Gateway } from './call.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import { type Sink, untilUnread } from './idle.ts'
+import { type Sink, type Source, untilUnread } from './idle.ts'
 import { readAtMost } from './read.ts'
 import { type Ending, LEFT_WAITING, NOTHING_CAME } from './settle.ts'
 import { refusalInside } from './upstream-errors.ts'
@@ -22,11 +22,7 @@ export async function bytesAnswer(
 ): Promise<Response> {
   await refuseJson(answer)
   const passage = new Passage(answer, checkpoints)
-  const source = {
-    pull: (client: Sink) => passage.pull(client),
-    cancel: () => passage.leave(),
-  }
-  const body = new ReadableStream<Uint8Array>(untilUnread(source, clientIdleMs))
+  const body = new ReadableStream<Uint8Array>(untilUnread(passage, clientIdleMs))
   return new Response(body, { status: answer.response.status, headers: headersOf(answer) })
 }
 
@@ -53,7 +49,7 @@ async function refuseJson(answer: Answer) {
 const NOTHING = new Uint8Array(0)
 
 /** One answer from its upstream to its client. */
-class Passage {
+class Passage implements Source {
   readonly #answer: Answer
   readonly #upstream: ReadableStreamDefaultReader<Uint8Array> | null
   readonly #unwatch: () => void
@@ -72,7 +68,7 @@ class Passage {
       counted: () => {},
     })
     this.#upstream = answer.response.body?.getReader() ?? null
-    answer.departure.whenLeft(() => void this.leave())
+    answer.departure.whenLeft(() => void this.cancel())
   }
 
   /** Passes pieces on until the client has something new, or the end. */
@@ -82,7 +78,7 @@ class Passage {
   }
 
   /** The client has left: what is still to come is counted alone, or not read at all. */
-  leave(): Promise<void> {
+  cancel(): Promise<void> {
     const { departure } = this.#answer
     departure.leave()
     if (!departure.isDraining) this.#upstream?.cancel().catch(() => {})

@@ -7,7 +7,7 @@ import type { StreamWire } from '../metering/wire.ts'
 import { type Answer, headersOf } from './answer.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Guard } from './guard.ts'
-import { type Sink, untilUnread } from './idle.ts'
+import { type Sink, type Source, untilUnread } from './idle.ts'
 import type { Ending } from './settle.ts'
 import { refusalInside } from './upstream-errors.ts'
 
@@ -27,16 +27,12 @@ export type StreamOptions = {
  */
 export function streamAnswer(answer: Answer, wire: StreamWire, options: StreamOptions): Response {
   const passage = new Passage(answer, wire, options)
-  const source = {
-    pull: (client: Sink) => passage.pull(client),
-    cancel: () => passage.leave(),
-  }
-  const body = new ReadableStream<Uint8Array>(untilUnread(source, options.clientIdleMs))
+  const body = new ReadableStream<Uint8Array>(untilUnread(passage, options.clientIdleMs))
   return new Response(body, { status: answer.response.status, headers: headersOf(answer) })
 }
 
 /** One stream from its upstream to its client. */
-class Passage {
+class Passage implements Source {
   readonly #answer: Answer
   readonly #wire: StreamWire
   readonly #guard: Guard | null
@@ -73,7 +69,7 @@ class Passage {
         if (departure.isDraining && isEnough) departure.drainedEnough()
       },
     })
-    departure.whenLeft(() => void this.leave())
+    departure.whenLeft(() => void this.cancel())
   }
 
   /** Passes pieces on until the client has something new, or the end. */
@@ -83,7 +79,7 @@ class Passage {
   }
 
   /** The client has left: what is still to come is read for the usage alone, or not at all. */
-  leave(): Promise<void> {
+  cancel(): Promise<void> {
     const { departure } = this.#answer
     departure.leave()
     if (!departure.isDraining) this.#letGo()
