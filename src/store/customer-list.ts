@@ -90,25 +90,27 @@ export const CREATE_CUSTOMER_LIST = `
     INSERT INTO customer_names (rowid, id, alias) VALUES (new.tab, new.id, new.alias); END;`
 
 /**
- * Customers in an order, a slice of those behind a place: the ones that are equal to it in what is
- * sorted by, or the others. SQLite finds a place among equals only by themselves: `(spent, tab) <
- * (0, 500000)` would look at every customer who has spent nothing. `?1` and `?2` are the place,
- * and `?5` the budget where there is an index of it, else null.
+ * Customers in an order, a slice from the start, or of those behind a place: the ones that are
+ * equal to it in what is sorted by, or the others. SQLite finds a place among equals only by themselves: `(spent, tab) <
+ * (0, 500000)` would look at every customer who has spent nothing. `?1` and `?2` are the place, or
+ * null, and `?5` the budget where there is an index of it, else null.
  */
 export function sliceOfCustomers(
   { sort, descending }: Pick<ListQuery, 'sort' | 'descending'>,
   isOnBudget: boolean,
-  part: 'equals' | 'others',
+  part: 'start' | 'equals' | 'others',
 ): string {
   const { by, index, onBudget } = SORTS[sort]
   const [than, direction] = descending ? ['<', 'DESC'] : ['>', 'ASC']
   const [from, budget] =
     isOnBudget && onBudget !== null ? [onBudget, 'budget_id = ?5'] : [index, '?5 IS NULL']
-  const behind =
-    part === 'equals' ? `${by} = ?1 AND tab ${than} ?2` : `${by} ${than} ?1 AND ?2 IS NOT NULL`
+  const where = {
+    start: '?1 IS NULL AND ?2 IS NULL',
+    equals: `${by} = ?1 AND tab ${than} ?2`,
+    others: `${by} ${than} ?1 AND ?2 IS NOT NULL`,
+  }
   return `
-    SELECT *, ${by} AS sorted_by FROM customers INDEXED BY ${from}
-    WHERE ${LIVE} AND ${behind} AND ${budget}
+    SELECT * FROM customers INDEXED BY ${from} WHERE ${LIVE} AND ${where[part]} AND ${budget}
     ORDER BY ${by} ${direction}, tab ${direction} LIMIT ?3 OFFSET ?4`
 }
 
@@ -143,24 +145,26 @@ export function customerList(
   /** Looks at all customers in their order, until it has one more than the page. */
   const walked = async (query: ListQuery, skip: number): Promise<SqlRow[]> => {
     const { sort, budgetId, pageSize } = query
-    const [equals, others] = (['equals', 'others'] as const).map((part) =>
+    const [start, equals, others] = (['start', 'equals', 'others'] as const).map((part) =>
       database.prepare(sliceOfCustomers(query, budgetId !== null, part)),
     )
     const sought = SORTS[sort].onBudget === null ? null : budgetId
     const isPlain = query.search === null && budgetId === sought && query.blocked === null
-    let place: SqlValue[] = query.after === null ? beginning(query) : placeOf(query.after)
+    let place = query.after
     const rows: SqlRow[] = []
     const wanted = isPlain ? pageSize + 1 : pageSize + 1 + skip
     for (;;) {
       const length = isPlain ? wanted : LOOKED_AT_ONCE
-      const found = equals!.all(...place, length, 0, sought)
-      const missing = length - found.length
-      // Only a list from its beginning skips any, and nothing is equal to that.
-      if (missing > 0) found.push(...others!.all(...place, missing, isPlain ? skip : 0, sought))
+      const found = place === null ? start!.all(null, null, length, isPlain ? skip : 0, sought) : []
+      if (place !== null) {
+        const { value, tab } = place
+        found.push(...equals!.all(value, tab, length, 0, sought))
+        const missing = length - found.length
+        if (missing > 0) found.push(...others!.all(value, tab, missing, 0, sought))
+      }
       rows.push(...found.filter(fits(query)))
       if (isPlain || rows.length >= wanted || found.length < length) break
-      const { sorted_by: value, tab } = found.at(-1)!
-      place = [value!, tab!]
+      place = placeOf(found.at(-1)!, query)
       await breath()
     }
     return isPlain ? rows : rows.slice(skip, wanted)
@@ -178,7 +182,7 @@ export function customerList(
     const isBroad = query.search !== null && isIndexed(query.search) && query.budgetId === null
     return {
       rows: rows.slice(0, query.pageSize),
-      next: last === null ? null : { value: sortedBy(last, query), tab: last['tab'] as number },
+      next: last === null ? null : placeOf(last, query),
       total: isCounted ? counts.count(query) : (few?.length ?? null),
       totalAtLeast: few === null && isBroad && query.blocked === null ? GATHERED_MAX + 1 : null,
     }
@@ -188,18 +192,10 @@ export function customerList(
 /** A query's text ends at a NUL. */
 const isIndexed = (search: string) => [...search].length >= TRIGRAM && !search.includes('\0')
 
-/** Outside of all values, on either side. */
-function beginning({ sort, descending }: ListQuery): SqlValue[] {
-  const isText = sort === 'user_id' || sort === 'alias'
-  if (descending) {
-    return [isText ? '\u{10ffff}\u{10ffff}' : Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
-  }
-  return [isText ? '' : Number.MIN_SAFE_INTEGER, 0]
-}
-
-const placeOf = ({ value, tab }: ListPlace): SqlValue[] => [value, tab]
-
-const sortedBy = (row: SqlRow, { sort }: ListQuery): string | number => row[SORTS[sort].by]!
+const placeOf = (row: SqlRow, { sort }: ListQuery): ListPlace => ({
+  value: row[SORTS[sort].by]!,
+  tab: row['tab'] as number,
+})
 
 const fits =
   ({ search, budgetId, blocked }: ListQuery) =>
@@ -217,7 +213,7 @@ function ordered(rows: readonly SqlRow[], query: ListQuery): SqlRow[] {
   const compare = (a: ListPlace, b: ListPlace) => sign * (order(a.value, b.value) || a.tab - b.tab)
   const places = rows.map((row) => ({
     row,
-    place: { value: sortedBy(row, query), tab: row['tab'] as number },
+    place: placeOf(row, query),
   }))
   return places
     .filter(({ place }) => query.after === null || compare(place, query.after) > 0)

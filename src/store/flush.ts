@@ -23,10 +23,10 @@ const LOCK_PATIENCE_MS = 1_000
 const LOCK_RETRY_MS = 10
 
 /**
- * The least time between two commits, milliseconds. A commit costs as much as five rows, so under
+ * The least time between two commits, milliseconds. A commit costs as much as two rows, so under
  * load those that come within this time share one; who comes later than that does not wait.
  */
-const COMMIT_EVERY_MS = 0.5
+const COMMIT_EVERY_MS = 0.2
 
 /**
  * Under load the same is so many times what the last commit took, and no more than this,

@@ -118,6 +118,16 @@ test('pages by number and by cursor are all customers that are asked for, once e
   )
 })
 
+test('pages by number go on from each other where none has what they are sorted by', async () => {
+  const { store } = await openStore()
+  await store.setBlocked(['a', 'b', 'c'], false)
+  const pages = [1, 2, 3].map((page) =>
+    store.listCustomers({ ...ALL, sort: 'alias', page, pageSize: 1 }),
+  )
+  const ids = (await Promise.all(pages)).map(({ customers }) => customers[0]!.customer.id)
+  expect(ids).toEqual(['a', 'b', 'c'])
+})
+
 test('where many fit, the page is the same, and a count of them says at least how many', async () => {
   const { store } = await openStore()
   const ids = Array.from({ length: GATHERED_MAX + 500 }, (_, n) => `customer-${n}`)
