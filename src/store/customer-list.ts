@@ -91,9 +91,10 @@ export const CREATE_CUSTOMER_LIST = `
 
 /**
  * Customers in an order, a slice from the start, or of those behind a place: the ones that are
- * equal to it in what is sorted by, or the others. SQLite finds a place among equals only by themselves: `(spent, tab) <
- * (0, 500000)` would look at every customer who has spent nothing. `?1` and `?2` are the place, or
- * null, and `?5` the budget where there is an index of it, else null.
+ * equal to it in what is sorted by, or the others. SQLite finds a place among equals only by
+ * themselves: `(spent, tab) < (0, 500000)` would look at every customer who has spent nothing.
+ * `?1` and `?2` are the place, or null, and `?5` the budget where there is an index of it, else
+ * null.
  */
 export function sliceOfCustomers(
   { sort, descending }: Pick<ListQuery, 'sort' | 'descending'>,

@@ -51,7 +51,8 @@ const ROUNDS = Number(values.rounds)
 const CONNECTIONS = Number(values.connections)
 const CHUNKS = Number(values.chunks)
 const MODES = values.modes.split(',') as Mode[]
-const WARM_UP_SECONDS = 2
+/** The compiler is done with what each call goes through after some 20,000 of them. */
+const WARM_UP_SECONDS = 4
 const STEADY = { perSecond: 1_000, seconds: SECONDS }
 const NANOS_PER_DOLLAR = 1e9
 
