@@ -5,14 +5,17 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { DAY_MS } from '../../src/ledger/day.ts'
 import { nanos } from '../../src/ledger/money.ts'
+import { openDatabase } from '../../src/runtime/sqlite.ts'
 import type { ListQuery } from '../../src/store/customer-list.ts'
+import { MIGRATIONS } from '../../src/store/migrations.ts'
+import { migrate } from '../../src/store/schema.ts'
 import type { Store } from '../../src/store/store.ts'
 import { UNSUMMED_IDS } from '../../src/store/sum-table.ts'
 import { summing } from '../../src/store/summing.ts'
-import type { Unsummed } from '../../src/store/unsummed.ts'
+import { createSummedByTab, type Unsummed } from '../../src/store/unsummed.ts'
 import { verify } from '../../src/store/verify.ts'
 import { eventually } from '../support/eventually.ts'
-import { charged, newFolder, openStore, periodOf } from '../support/store.ts'
+import { charged, NANO_A_TOKEN, newFolder, openStore, periodOf } from '../support/store.ts'
 
 /** What the file would be if the process died now: nothing is closed. */
 function copyAsIs(path: string): string {
@@ -32,6 +35,9 @@ function unsummed(path: string): number {
 
 const chargedOn = (store: Store, day: number): number =>
   store.series.daysOfAll(day, day).reduce((sum, { charge }) => sum + charge, 0)
+
+/** The schema before customers were summed late as well. */
+const SUMMED_BY_TAB = MIGRATIONS.findIndex(({ sql }) => sql === createSummedByTab)
 
 const dayOf = (at: number) => Math.floor(at / DAY_MS)
 
@@ -111,6 +117,30 @@ test('verify finds a row that is noted as not summed, and is', async () => {
   using database = new BunDatabase(path)
   database.run('INSERT INTO unsummed SELECT 1000, json_array(id) FROM ledger')
   expect((await verify(path)).faults).not.toEqual([])
+})
+
+test('rows that an older version left out of the sums of days alone are summed there alone', async () => {
+  const path = join(newFolder(), 'tollgate.db')
+  const older = await openDatabase(path, 'readwrite')
+  migrate(older, SUMMED_BY_TAB)
+  older.prepare('INSERT INTO prices VALUES (1, ?1)').run(NANO_A_TOKEN)
+  older.exec(`
+    INSERT INTO customers
+      (tab, id, blocked, metadata, spent, total_spent, period_start, told, created_at, updated_at)
+      VALUES (1, 'a', 0, '{}', 5, 5, 0, '[]', 0, 0);
+    INSERT INTO ledger
+      (id, tab, customer_id, model, deployment, outcome, usage_source, price_id, cost, charge,
+        counted, started_at, settled_at, input, cached_input, cache_write, input_audio, output,
+        reasoning, output_audio)
+      VALUES ('x', 1, 'a', 'demo', 'demo#1', 'ok', 'upstream', 1, 5, 5, 5, 0, 0, 5, 0, 0, 0, 0, 0, 0);
+    INSERT INTO unsummed VALUES (7, '["x"]')`)
+  older.close()
+  const { store, clock } = await openStore({ path })
+  expect(chargedOn(store, 0)).toBe(5)
+  await charge({ store, clock }, 'a', { amount: 2 })
+  expect(store.findCustomer('a')!.customer).toMatchObject({ spent: 7, totalSpent: 7 })
+  store.close()
+  expect((await verify(path)).faults).toEqual([])
 })
 
 test('tabs are summed up by and by while nobody reads', async () => {
