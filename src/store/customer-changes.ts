@@ -148,14 +148,14 @@ export const walletNotEmpty = (id: string, balance: Nanos) =>
     { param: 'wallet' },
   )
 
-/** With sums that nothing is missing from. */
+/** One whose sums may be replaced: what waited to be added to those that are written has been. */
 function findSummed(
   id: string,
   { customers, ledger, now }: Parameters<typeof customerChanges>[0],
 ): BudgetedCustomer | null {
   const known = customers.find(id, now())
-  if (known === null || !ledger.unsummed.sum([known.customer.tab])) return known
-  return customers.find(id, now())
+  if (known !== null) ledger.unsummed.sum([known.customer.tab])
+  return known
 }
 
 /** Brings the spend to what the operator says it is, by a row like any other. */

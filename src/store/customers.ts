@@ -1,7 +1,7 @@
 import { Refusal } from '../errors.ts'
 import type { Budget } from '../ledger/budget.ts'
 import type { BudgetedCustomer, Customer, Profile } from '../ledger/customer.ts'
-import type { Nanos } from '../ledger/money.ts'
+import { type Nanos, plus } from '../ledger/money.ts'
 import type { Period } from '../ledger/period.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import type { BudgetTable } from './budgets.ts'
@@ -67,14 +67,23 @@ export function customerTable(
   const list = customerList(parts.summed, customerCounts(database))
   let tabs = Number(lastTab.get()?.['tab'])
 
-  /** A row as it is now: a sum cached in an earlier period is summed anew for this one. */
+  const { tabs: rows, unsummed } = parts.ledger
+
+  /**
+   * A row as it is now, with what waits to be summed up. A sum cached in an earlier period is
+   * summed anew for this one.
+   */
   const current = (row: SqlRow, now: number): BudgetedCustomer => {
     const customer = fromRow(row)
     const budget = customer.budgetId === null ? null : parts.budgets.find(customer.budgetId)
     const { start } = parts.periodOf(budget, now)
-    if (start === customer.periodStart) return { customer, budget }
-    const spent = parts.ledger.tabs.spentSince(customer.tab, start)
-    return { customer: { ...customer, spent, periodStart: start, told: [] }, budget }
+    const { tab, periodStart, told } = customer
+    const { charge, counted } = unsummed.on(tab, start)
+    const isSame = start === periodStart
+    const spent =
+      isSame && counted !== null ? plus(customer.spent, counted) : rows.spentSince(tab, start)
+    const sums = { spent, totalSpent: plus(customer.totalSpent, charge), periodStart: start }
+    return { customer: { ...customer, ...sums, told: isSame ? told : [] }, budget }
   }
 
   return {

@@ -9,6 +9,7 @@ import { lockDatabase } from './lock.ts'
 import { BEFORE } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
+import { UNSUMMED_IDS } from './sum-table.ts'
 import { unusable } from './trouble.ts'
 import { sumUpIn } from './unsummed.ts'
 
@@ -69,8 +70,8 @@ export async function prune(order: PruneOrder): Promise<Pruned> {
 }
 
 /**
- * What is pruned has to be in the sums that stand for it. A live server has seen to what was left
- * before it began, and what it has left itself is of the last seconds.
+ * What is pruned has to be in the sums that stand for it. What was left before it began, a live
+ * server has seen to.
  */
 async function sumUpLeft(database: Database, path: string) {
   const unlock = await lockDatabase(lookAtFile(path)!.realPath).catch(() => null)
@@ -86,8 +87,10 @@ async function pruneIn(database: Database, order: PruneOrder): Promise<Pruned> {
   const asked = dayOf(order.before) * DAY_MS
   const running = dayOf(firstOfRunning(database, order)) * DAY_MS
   const known = database.prepare('SELECT before FROM pruned').get()!['before'] as number
-  const unsent = dayOf(firstUnsent(database)) * DAY_MS
-  const before = Math.max(known, Math.min(asked, running, unsent))
+  const unsent = dayOf(firstOf(database, UNREAD_IDS)) * DAY_MS
+  // What a live server has not summed is of the last seconds, unless the clock has jumped.
+  const unsummed = dayOf(firstOf(database, UNSUMMED_IDS)) * DAY_MS
+  const before = Math.max(known, Math.min(asked, running, unsent, unsummed))
   await order.archive(before)
   await letGoOfOldPeriods(database, before)
   database.prepare('UPDATE pruned SET before = ?1').run(before)
@@ -96,10 +99,9 @@ async function pruneIn(database: Database, order: PruneOrder): Promise<Pruned> {
   return { before, rows: await removeRows(database, before), heldBackBy }
 }
 
-/** When the first of the rows settled that are still to be sent to a billing system. */
-function firstUnsent(database: Database): number {
-  const first = database.prepare(`
-    SELECT min(settled_at) AS at FROM ledger WHERE id IN (${UNREAD_IDS})`)
+/** When the first of some rows settled, milliseconds. `ids` is SQL. */
+function firstOf(database: Database, ids: string): number {
+  const first = database.prepare(`SELECT min(settled_at) AS at FROM ledger WHERE id IN (${ids})`)
   return (first.get()!['at'] as number | null) ?? Number.MAX_SAFE_INTEGER
 }
 

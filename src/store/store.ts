@@ -223,9 +223,6 @@ export class Store {
   // Customers
 
   findCustomer(id: string): BudgetedCustomer | null {
-    const known = this.#customers.find(id, this.#options.now())
-    if (known === null || !this.#ledger.unsummed.has(known.customer.tab)) return known
-    this.#summing.now(known.customer.tab)
     return this.#customers.find(id, this.#options.now())
   }
 

@@ -1,3 +1,4 @@
+import { type Nanos, nanos } from '../ledger/money.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database, SqlRow, Statement } from '../runtime/sqlite.ts'
 import { DAILY } from './daily.ts'
@@ -139,6 +140,20 @@ export class Unsummed implements Pending {
     return this.#tabs.has(tab)
   }
 
+  /**
+   * What waits on a tab to be added to its sums: of all charges, and of what counts in the period
+   * that began at a moment; null: what waits is of another, or nobody knows of which.
+   */
+  on(tab: number, periodStart: number): { readonly charge: Nanos; readonly counted: Nanos | null } {
+    let [charge, counted, isOfIt] = [0, 0, true]
+    for (const row of this.#waitingOn(tab)) {
+      charge += row.charge
+      counted += row.counted
+      if (row.periodStart !== periodStart && !isNothing(row)) isOfIt = false
+    }
+    return { charge: nanos(charge), counted: isOfIt ? nanos(counted) : null }
+  }
+
   /** Those that have waited longest: all since before a moment (`performance`), and so many. */
   oldest(least: number, before = Number.NEGATIVE_INFINITY): number[] {
     const tabs: number[] = []
@@ -200,7 +215,7 @@ export class Unsummed implements Pending {
     for (const row of rows) {
       charge += row.charge
       if (row.periodStart === periodStart) counted += row.counted
-      if (row.periodStart === null && (row.charge !== 0 || row.counted !== 0)) isKnown = false
+      if (row.periodStart === null && !isNothing(row)) isKnown = false
     }
     const place = this.#nextPlace - 1
     this.#charge.run(tab, periodStart, charge, counted, isKnown ? 1 : 0, place)
@@ -235,6 +250,8 @@ export class Unsummed implements Pending {
     }
   }
 }
+
+const isNothing = ({ charge, counted }: Charged): boolean => charge === 0 && counted === 0
 
 /** Notes are forgotten so many at a time. */
 const NOTES_KEPT = 64
