@@ -14,9 +14,8 @@ import { admit } from '../../src/gateway/admit.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
 import { Tariffs } from '../../src/gateway/tariff.ts'
 import { fromDollars, nanos } from '../../src/ledger/money.ts'
-import type { LedgerRow } from '../../src/ledger/settlement.ts'
 import { openDatabase } from '../../src/runtime/sqlite.ts'
-import { openStore, periodOf } from '../support/store.ts'
+import { charged, openStore, periodOf } from '../support/store.ts'
 import { deployment, rules } from '../support/world.ts'
 
 const CALLS = 50_000
@@ -82,7 +81,7 @@ async function round(calls: number, call: (n: number) => Promise<void> | void): 
 async function measure(customers: number) {
   const opened = await storeWith(customers)
   const gate = gateOf(opened)
-  const row = { charge: nanos(1_000), settledAt: opened.clock.now } as LedgerRow
+  const { row } = charged(null, { charge: nanos(1_000), settledAt: opened.clock.now })
   const admitOne = async () => {
     const customerId = `customer-${Math.floor(Math.random() * customers)}`
     const { reservation } = await admit({ ...call, customerId }, gate)
