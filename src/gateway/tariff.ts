@@ -1,7 +1,7 @@
 import type { Budget, Counts } from '../ledger/budget.ts'
 import type { Customer } from '../ledger/customer.ts'
-import { type Nanos, nanos, ZERO } from '../ledger/money.ts'
-import type { LedgerRow } from '../ledger/settlement.ts'
+import { type Nanos, nanos } from '../ledger/money.ts'
+import { amountsOf, type LedgerRow } from '../ledger/settlement.ts'
 import { cardOf, chargeOf, type RateCard, withMarkup } from '../metering/rate-card.ts'
 import type { Usage } from '../metering/usage.ts'
 import type { WorstRates } from '../metering/worst-case.ts'
@@ -66,7 +66,7 @@ export function chargedRow<Row extends Pick<MeteredRow, 'model' | 'usage' | 'cos
   const { cost } = row
   // Without a card the cost is the charge, and so it is all the same which of them counts.
   if (tariff === null || tariff.card === null) {
-    return { ...row, charge: cost, counted: cost, card: null, freeTokens: 0, freeMoney: ZERO }
+    return { ...row, ...amountsOf(cost) }
   }
   const used = { model: row.model, usage: row.usage as Usage, cost }
   const charged = chargeOf(tariff.card, used, left)

@@ -22,8 +22,7 @@ export type UpstreamCall = UpstreamRequest & {
 export function upstreamCall(ask: Ask, deployment: Deployment): UpstreamCall {
   const { endpoint, headers, body } = ask
   if (!speaksAnthropic(deployment)) {
-    const request = openaiRequest(deployment, endpoint.path, headers)
-    return { url: request.url, headers: request.headers, body, answered: asItIs }
+    return { ...openaiRequest(deployment, endpoint.path, headers), body, answered: asItIs }
   }
   if (endpoint.format === 'anthropic') {
     return { ...anthropicRequest(deployment, endpoint.path, headers), body, answered: asItIs }

@@ -113,8 +113,6 @@ async function answer(
   }
 }
 
-/** Of a form, whose parts are elsewhere. */
-
 /** How old a request is when it is given all the time that it takes, milliseconds. */
 const PATIENT_AFTER_MS = 100
 

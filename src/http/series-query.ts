@@ -1,5 +1,6 @@
 import * as Type from 'typebox'
 import { Refusal } from '../errors.ts'
+import { HOUR_MS } from '../ledger/day.ts'
 import type { RecordFilter, SeriesRange } from '../ledger/record.ts'
 import { Id } from './fields.ts'
 import { keyField, RECORD_FIELDS, readKey, readTimes } from './record-query.ts'
@@ -7,7 +8,6 @@ import { checked } from './schema.ts'
 
 /** Which series of spend over time, as queries say it. */
 
-const HOUR_MS = 3_600_000
 export const BUCKETS_MAX = 1_000
 const TOP = 8
 const TOP_MAX = 50

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import * as Type from 'typebox'
+import { HOUR_MS } from '../ledger/day.ts'
 import type { Measures, RecordFilter, SeriesRange, Slot, TopCustomer } from '../ledger/record.ts'
 import { NullableText, Time, timeText } from './fields.ts'
 import { add, isNothing, MEASURES, MeasuresSchema, measuresJson, nothing } from './measures.ts'
@@ -32,7 +33,6 @@ export type SeriesStore = {
 
 export type SeriesParts = { readonly series: SeriesStore; now(): number }
 
-const HOUR_MS = 3_600_000
 const closed = { additionalProperties: false }
 
 const Answer = Type.Object(

@@ -5,6 +5,9 @@ export const DAY_MS = DAY_HOURS * HOUR_MS
 /** Hours have numbers as days have: hours since the epoch. */
 export const hourOf = (atMs: number): number => Math.floor(atMs / HOUR_MS)
 
+/** The day that an hour is of. */
+export const dayOfHour = (hour: number): number => Math.floor(hour / DAY_HOURS)
+
 /**
  * Days of reports are UTC's, as in LiteLLM, and have numbers: days since the epoch. A call counts
  * on the day on which it settles, as it does in the period in which it settles: so a month of days

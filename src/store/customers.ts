@@ -67,8 +67,6 @@ export function customerTable(
   const list = customerList(parts.summed, customerCounts(database))
   let tabs = Number(lastTab.get()?.['tab'])
 
-  const { tabs: rows, unsummed } = parts.ledger
-
   /**
    * A row as it is now, with what waits to be summed up. A sum cached in an earlier period is
    * summed anew for this one.
@@ -78,10 +76,12 @@ export function customerTable(
     const budget = customer.budgetId === null ? null : parts.budgets.find(customer.budgetId)
     const { start } = parts.periodOf(budget, now)
     const { tab, periodStart, told } = customer
-    const { charge, counted } = unsummed.on(tab, start)
+    const { charge, counted } = parts.ledger.unsummed.on(tab, start)
     const isSame = start === periodStart
     const spent =
-      isSame && counted !== null ? plus(customer.spent, counted) : rows.spentSince(tab, start)
+      isSame && counted !== null
+        ? plus(customer.spent, counted)
+        : parts.ledger.tabs.spentSince(tab, start)
     const sums = { spent, totalSpent: plus(customer.totalSpent, charge), periodStart: start }
     return { customer: { ...customer, ...sums, told: isSame ? told : [] }, budget }
   }

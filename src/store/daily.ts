@@ -1,4 +1,4 @@
-import { DAY_HOURS, DAY_MS } from '../ledger/day.ts'
+import { DAY_MS, dayOfHour } from '../ledger/day.ts'
 import { snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
@@ -30,7 +30,7 @@ export const DAILY: SumTable = {
   group: GROUP,
   sums: SUMS,
   groupOf: (row) => [
-    Math.floor(row.hour / DAY_HOURS),
+    dayOfHour(row.hour),
     row.tab ?? NOBODY,
     row.keyId ?? NOBODY,
     row.model,

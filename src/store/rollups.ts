@@ -1,4 +1,4 @@
-import { DAY_HOURS, DAY_MS, HOUR_MS } from '../ledger/day.ts'
+import { DAY_HOURS, DAY_MS, dayOfHour, HOUR_MS } from '../ledger/day.ts'
 import type { Measures, Slot } from '../ledger/record.ts'
 import { snakeCase } from '../ledger/settlement.ts'
 import { INPUT_KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
@@ -72,8 +72,6 @@ export const measured = (kinds: ReadonlySet<unknown>): Record<string, string> =>
   }
 }
 
-const dayOf = ({ hour }: Gathered): number => Math.floor(hour / DAY_HOURS)
-
 /** The tables: how their groups are read off a row of the ledger, here and in SQL. */
 export const ROLLUPS: readonly (SumTable & {
   /** What a fault calls it. */
@@ -97,7 +95,7 @@ export const ROLLUPS: readonly (SumTable & {
     called: 'by customer',
     group: ['day', 'tab'],
     sums: MEASURES,
-    groupOf: (row) => [dayOf(row), row.tab ?? NOBODY],
+    groupOf: (row) => [dayOfHour(row.hour), row.tab ?? NOBODY],
     partsOf,
     groupSql: [`settled_at / ${DAY_MS}`, `coalesce(tab, ${NOBODY})`],
     day: 'day',
@@ -107,7 +105,7 @@ export const ROLLUPS: readonly (SumTable & {
     called: 'by key and model',
     group: ['key_id', 'day', 'model'],
     sums: MEASURES,
-    groupOf: (row) => [row.keyId ?? NOBODY, dayOf(row), row.model],
+    groupOf: (row) => [row.keyId ?? NOBODY, dayOfHour(row.hour), row.model],
     partsOf,
     groupSql: [`coalesce(key_id, ${NOBODY})`, `settled_at / ${DAY_MS}`, 'model'],
     day: 'day',

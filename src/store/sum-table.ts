@@ -55,7 +55,7 @@ export type SumTable = {
   /** The values of `group`. */
   groupOf(rows: Gathered): readonly SqlValue[]
   /** The values of `sums`. */
-  partsOf(rows: Gathered): readonly number[]
+  partsOf(rows: Gathered): number[]
 }
 
 export function gathered(rows: readonly Summable[]): Gathered[] {
@@ -116,7 +116,7 @@ export function sumWriter(
       const parts = partsOf(rows)
       const key = keyOf(names)
       const known = groups.get(key)
-      if (known === undefined) groups.set(key, { names, parts: [...parts] })
+      if (known === undefined) groups.set(key, { names, parts })
       else for (const [at, part] of parts.entries()) known.parts[at]! += part
     }
     for (const { names, parts } of groups.values()) add.run(...names, ...parts)

@@ -1,7 +1,7 @@
 import { type Nanos, nanos } from '../ledger/money.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
 import type { Database, SqlRow, Statement } from '../runtime/sqlite.ts'
-import { DAILY } from './daily.ts'
+import { addKinds, DAILY } from './daily.ts'
 import { chargedBetween } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { gathered, type Summable, sumWriter } from './sum-table.ts'
@@ -18,19 +18,20 @@ export function createSummedByTab(database: Database): string {
   const rowOf = database.prepare('SELECT * FROM ledger WHERE id = ?1')
   const ids = database.prepare('SELECT value AS id FROM unsummed, json_each(unsummed.ids)').all()
   const rows = ids.map(({ id }) => rowOf.get(id!)).filter((row) => row !== null)
-  // They were in the sums of their customers.
+  // They were in the sums of their customers. A kind of usage that came later has no column yet.
+  addKinds(database)
   adder(database)(rows.map(summable))
   return `
     DELETE FROM unsummed;
     ALTER TABLE customers ADD COLUMN summed INTEGER NOT NULL DEFAULT 0;`
 }
 
-/** A row on a tab, or on none. */
-export type Charged = Summable &
-  Pick<LedgerRow, 'id'> & {
-    /** Of the period that its charge counts in, milliseconds; null: it is not known here. */
-    readonly periodStart: number | null
-  }
+/** On a tab, or on none. */
+type Charged = {
+  readonly row: Summable & Pick<LedgerRow, 'id'>
+  /** Of the period that its charge counts in, milliseconds; null: it is not known here. */
+  readonly periodStart: number | null
+}
 
 /** Rows of a tab, in the order of their commits. */
 type Waiting = {
@@ -42,7 +43,7 @@ type Waiting = {
 }
 
 /** What a transaction does, in order: a row is added, or all of some tabs are summed up. */
-type Done = { readonly row: Charged } | { readonly summed: ReadonlySet<number> }
+type Done = Charged | { readonly summed: ReadonlySet<number> }
 
 /**
  * What is in the ledger and not yet in the sums of its customer, its day and its hour. A row and
@@ -70,8 +71,7 @@ export class Unsummed implements Pending {
   left: () => void = () => {}
 
   /** Told of the rows that a transaction adds, inside of it. */
-  adding: (rows: readonly LedgerRow[]) => void = () => {}
-  #added: LedgerRow[] = []
+  adding: (rows: readonly Charged['row'][]) => void = () => {}
 
   constructor(database: Database) {
     this.#note = database.prepare('INSERT INTO unsummed (place, ids) VALUES (?1, ?2)')
@@ -94,8 +94,7 @@ export class Unsummed implements Pending {
 
   /** To be called in the transaction that adds the row to the ledger. */
   add(row: LedgerRow, periodStart: number | null) {
-    this.#added.push(row)
-    this.#done.push({ row: { ...row, periodStart } })
+    this.#done.push({ row, periodStart })
   }
 
   get length(): number {
@@ -103,31 +102,31 @@ export class Unsummed implements Pending {
   }
 
   cutTo(length: number) {
-    for (const done of this.#done.splice(length)) if ('row' in done) this.#added.pop()
+    this.#done.length = length
   }
 
   write() {
-    if (this.#added.length === 0) return
-    const left = this.#leftOf(this.#done)
-    const onNoTab = left.filter(({ tab }) => tab === null)
-    if (onNoTab.length > 0) this.#addUp(onNoTab)
-    this.#noted = left.filter(({ tab }) => tab !== null)
+    const added = this.#done.filter((done) => 'row' in done).map(({ row }) => row)
+    if (added.length === 0) return
+    const left = this.#left()
+    const onNoTab = left.filter(({ row }) => row.tab === null)
+    if (onNoTab.length > 0) this.#addUp(onNoTab.map(({ row }) => row))
+    this.#noted = left.filter(({ row }) => row.tab !== null)
     if (this.#noted.length > 0) {
-      this.#note.run(this.#nextPlace, JSON.stringify(this.#noted.map(({ id }) => id)))
+      this.#note.run(this.#nextPlace, JSON.stringify(this.#noted.map(({ row }) => row.id)))
     }
     this.#forgetNotes()
-    this.adding(this.#added)
+    this.adding(added)
   }
 
   committed() {
     for (const done of this.#done) {
       if ('summed' in done) for (const tab of done.summed) this.#tabs.delete(tab)
     }
-    for (const row of this.#noted) this.#keep(row, this.#nextPlace)
+    for (const charged of this.#noted) this.#keep(charged, this.#nextPlace)
     if (this.#noted.length > 0) this.#nextPlace++
     this.#done = []
     this.#noted = []
-    this.#added = []
     if (this.#tabs.size > 0) this.left()
   }
 
@@ -146,10 +145,10 @@ export class Unsummed implements Pending {
    */
   on(tab: number, periodStart: number): { readonly charge: Nanos; readonly counted: Nanos | null } {
     let [charge, counted, isOfIt] = [0, 0, true]
-    for (const row of this.#waitingOn(tab)) {
+    for (const { row, periodStart: of } of this.#waitingOn(tab)) {
       charge += row.charge
       counted += row.counted
-      if (row.periodStart !== periodStart && !isNothing(row)) isOfIt = false
+      if (of !== periodStart && !isNothing(row)) isOfIt = false
     }
     return { charge: nanos(charge), counted: isOfIt ? nanos(counted) : null }
   }
@@ -166,56 +165,55 @@ export class Unsummed implements Pending {
 
   /**
    * Sums up all that waits on some tabs, or on all, with what the transaction under way has added.
-   * To be called inside it. False: there was nothing.
+   * To be called inside it.
    */
-  sum(tabs: Iterable<number> = this.#allTabs()): boolean {
+  sum(tabs: Iterable<number> = this.#allTabs()) {
     const summed = new Set<number>()
-    const rows: Charged[] = []
+    const rows: Summable[] = []
     for (const tab of tabs) {
       const ofTab = this.#waitingOn(tab)
       if (ofTab.length === 0) continue
       this.#chargeTab(tab, ofTab)
       summed.add(tab)
-      rows.push(...ofTab)
+      for (const { row } of ofTab) rows.push(row)
     }
-    if (rows.length === 0) return false
+    if (rows.length === 0) return
     this.#addUp(rows)
     this.#done.push({ summed })
-    return true
   }
 
   #allTabs(): Iterable<number> {
-    const own = this.#leftOf(this.#done).map(({ tab }) => tab)
+    const own = this.#left().map(({ row }) => row.tab)
     return new Set([...this.#tabs.keys(), ...own.filter((tab) => tab !== null)])
   }
 
   #waitingOn(tab: number): readonly Charged[] {
     let rows = this.#tabs.get(tab)?.rows ?? []
     for (const done of this.#done) {
-      if ('row' in done) rows = done.row.tab === tab ? [...rows, done.row] : rows
+      if ('row' in done) rows = done.row.tab === tab ? [...rows, done] : rows
       else if (done.summed.has(tab)) rows = []
     }
     return rows
   }
 
   /** Rows that no later sum of the transaction has taken up. */
-  #leftOf(done: readonly Done[]): Charged[] {
+  #left(): Charged[] {
     const summed = new Set<number | null>()
     const left: Charged[] = []
-    for (const what of done.toReversed()) {
-      if ('summed' in what) for (const tab of what.summed) summed.add(tab)
-      else if (!summed.has(what.row.tab)) left.push(what.row)
+    for (const done of this.#done.toReversed()) {
+      if ('summed' in done) for (const tab of done.summed) summed.add(tab)
+      else if (!summed.has(done.row.tab)) left.push(done)
     }
     return left.reverse()
   }
 
-  #chargeTab(tab: number, rows: readonly Charged[]) {
-    const periodStart = rows.findLast((row) => row.periodStart !== null)?.periodStart ?? null
+  #chargeTab(tab: number, waiting: readonly Charged[]) {
+    const periodStart = waiting.findLast((of) => of.periodStart !== null)?.periodStart ?? null
     let [charge, counted, isKnown] = [0, 0, true]
-    for (const row of rows) {
+    for (const { row, periodStart: of } of waiting) {
       charge += row.charge
-      if (row.periodStart === periodStart) counted += row.counted
-      if (row.periodStart === null && !isNothing(row)) isKnown = false
+      if (of === periodStart) counted += row.counted
+      if (of === null && !isNothing(row)) isKnown = false
     }
     const place = this.#nextPlace - 1
     this.#charge.run(tab, periodStart, charge, counted, isKnown ? 1 : 0, place)
@@ -230,10 +228,11 @@ export class Unsummed implements Pending {
     this.#forgotten = needed
   }
 
-  #keep(row: Charged, place: number) {
-    const waiting = this.#tabs.get(row.tab!)
-    if (waiting !== undefined) waiting.rows.push(row)
-    else this.#tabs.set(row.tab!, { place, since: performance.now(), rows: [row] })
+  #keep(charged: Charged, place: number) {
+    const tab = charged.row.tab!
+    const waiting = this.#tabs.get(tab)
+    if (waiting !== undefined) waiting.rows.push(charged)
+    else this.#tabs.set(tab, { place, since: performance.now(), rows: [charged] })
   }
 
   #load(database: Database) {
@@ -244,14 +243,14 @@ export class Unsummed implements Pending {
       for (const id of JSON.parse(ids as string) as string[]) {
         const row = rowOf.get(id)
         if (row !== null && (place as number) > (row['summed'] as number)) {
-          this.#keep(summable(row), place as number)
+          this.#keep({ row: summable(row), periodStart: null }, place as number)
         }
       }
     }
   }
 }
 
-const isNothing = ({ charge, counted }: Charged): boolean => charge === 0 && counted === 0
+const isNothing = ({ charge, counted }: Summable): boolean => charge === 0 && counted === 0
 
 /** Notes are forgotten so many at a time. */
 const NOTES_KEPT = 64
@@ -272,7 +271,7 @@ export function sumUpIn(database: Database) {
   database.exec('COMMIT')
 }
 
-const summable = (row: SqlRow): Charged => ({
+const summable = (row: SqlRow): Charged['row'] => ({
   id: row['id'] as string,
   tab: row['tab'] as number | null,
   keyId: row['key_id'] as number | null,
@@ -286,5 +285,4 @@ const summable = (row: SqlRow): Charged => ({
   freeTokens: row['free_tokens'] as number,
   freeMoney: row['free_money'] as LedgerRow['freeMoney'],
   settledAt: row['settled_at'] as number,
-  periodStart: null,
 })
