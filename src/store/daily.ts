@@ -3,10 +3,7 @@ import { snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { BEFORE } from './pruned.ts'
-import { IS_SUMMED, type SumTable } from './sum-table.ts'
-
-/** In place of a tab or a key where there is none: a primary key takes no null. */
-export const NOBODY = 0
+import { IS_SUMMED, NOBODY, type SumTable } from './sum-table.ts'
 
 export const KIND_COLUMNS: readonly string[] = KINDS.map(snakeCase)
 

@@ -1,4 +1,4 @@
-import type { Nanos } from '../ledger/money.ts'
+import { type Nanos, plus } from '../ledger/money.ts'
 import { type LedgerRow, type Settlement, snakeCase } from '../ledger/settlement.ts'
 import { KINDS } from '../metering/usage.ts'
 import type { Database } from '../runtime/sqlite.ts'
@@ -154,7 +154,7 @@ export function ledgerTable(database: Database): LedgerTable {
       if (marginToldOn !== undefined) tellMargin.run(tab, marginToldOn)
     },
     unsummed,
-    tabs: ledgerSums(database, 'tab'),
+    tabs: withWaiting(ledgerSums(database, 'tab'), unsummed),
     keys: ledgerSums(database, 'key_id'),
     priceId,
     credits,
@@ -194,6 +194,16 @@ function walletsAfterSums(database: Database, unsummed: Unsummed): CreditTable {
   }
   return { ...table, open }
 }
+
+/** The rows of a tab are where its sums are found only when they are summed up. */
+const withWaiting = (summed: LedgerSums, waiting: Unsummed): LedgerSums => ({
+  spentSince: (tab, since) =>
+    plus(summed.spentSince(tab, since), waiting.countedOn(tab, { since })),
+  spentOnModelSince: (tab, model, since) =>
+    plus(summed.spentOnModelSince(tab, model, since), waiting.countedOn(tab, { since, model })),
+  spentBetween: (tab, since, until) =>
+    plus(summed.spentBetween(tab, since, until), waiting.countedOn(tab, { since, until })),
+})
 
 function ledgerSums(database: Database, column: 'tab' | 'key_id'): LedgerSums {
   const sum = (more: { readonly until?: string; readonly model?: string }) =>

@@ -8,6 +8,7 @@ import { CREATE_PRUNED } from './pruned.ts'
 import { CREATE_RATE_CARDS } from './rate-cards.ts'
 import { createRollups } from './rollups.ts'
 import { SESSIONS } from './sessions.ts'
+import { CREATE_TAB_ROWS } from './tab-rows.ts'
 import { CREATE_UNSUMMED, createSummedByTab } from './unsummed.ts'
 
 export type Migration = {
@@ -277,4 +278,5 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: 'ALTER TABLE customers ADD COLUMN margin_told_on INTEGER;',
   },
   { name: 'rows that are not in the sums of their customer either yet', sql: createSummedByTab },
+  { name: 'rows by their tab, beside the ledger', sql: CREATE_TAB_ROWS },
 ]

@@ -10,6 +10,7 @@ import { BEFORE } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { requireThisSchema } from './schema.ts'
 import { UNSUMMED_IDS } from './sum-table.ts'
+import { tabRowRemover } from './tab-rows.ts'
 import { unusable } from './trouble.ts'
 import { sumUpIn } from './unsummed.ts'
 
@@ -144,16 +145,20 @@ async function letGoOfOldPeriods(database: Database, before: number) {
 
 async function removeRows(database: Database, before: number): Promise<number> {
   const next = database.prepare(`
-    SELECT id, cost, charge FROM ledger WHERE settled_at < ?1 ORDER BY settled_at
+    SELECT id, tab, settled_at, cost, charge FROM ledger WHERE settled_at < ?1 ORDER BY settled_at
     LIMIT ${SLICE_ROWS}`)
   const remove = database.prepare('DELETE FROM ledger WHERE id = ?1')
+  const removeOfTab = tabRowRemover(database)
   const count = database.prepare(
     'UPDATE pruned SET rows = rows + ?1, cost = cost + ?2, charge = charge + ?3',
   )
   for (let removed = 0; ; ) {
     database.exec('BEGIN IMMEDIATE')
     const rows = next.all(before)
-    for (const { id } of rows) remove.run(id as string)
+    for (const row of rows) {
+      remove.run(row['id']!)
+      removeOfTab(row)
+    }
     count.run(rows.length, sum(rows, 'cost'), sum(rows, 'charge'))
     database.exec('COMMIT')
     removed += rows.length

@@ -21,17 +21,17 @@ export const CREATE_PRUNED = `
 export const BEFORE = '(SELECT before FROM pruned)'
 
 /**
- * Whose charges are summed: the column that names them in the ledger, their sums of days, and what
- * of a call counts on their budget.
+ * Whose charges are summed: the column that names them, the table that has their rows, their sums
+ * of days, and what of a call counts on their budget.
  */
 const DAYS_OF = {
-  tab: { days: 'daily', amount: 'counted' },
-  key_id: { days: 'key_days', amount: 'charge' },
+  tab: { rows: 'tab_rows', days: 'daily', amount: 'counted' },
+  key_id: { rows: 'ledger', days: 'key_days', amount: 'charge' },
 } as const
 
 /**
- * SQL: what counts on the budget of a tab or a key, by the rows that there are and by the days of
- * those that are gone. Days are UTC's: one counts for the time in which it began. `of`, `since` and
+ * SQL: what counts on the budget of a tab or a key, by the rows that there are (of a tab, those
+ * that are summed up) and by the days of those that are gone. Days are UTC's: one counts for the time in which it began. `of`, `since` and
  * `until` are terms, and so is `model` if only one is meant.
  */
 export function chargedBetween(
@@ -41,14 +41,12 @@ export function chargedBetween(
     readonly since: string
     readonly until?: string
     readonly model?: string
-    /** If not all rows of the ledger: what has those that are meant. */
-    readonly rows?: string
     /** If not what counts on the budget. */
     readonly amount?: 'charge'
   },
 ): string {
-  const { days: table, amount: counts } = DAYS_OF[column]
-  const { of, since, until, model, amount = counts, rows: ledger = 'ledger' } = term
+  const { rows: ledger, days: table, amount: counts } = DAYS_OF[column]
+  const { of, since, until, model, amount = counts } = term
   const only = model === undefined ? '' : ` AND model = ${model}`
   const rows = until === undefined ? '' : ` AND settled_at < ${until}`
   const days = until === undefined ? '' : ` AND day * ${DAY_MS} < ${until}`

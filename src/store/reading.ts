@@ -14,7 +14,10 @@ export async function readRecords(
     const database = await openDatabase(path, 'readonly')
     try {
       requireThisSchema(database, path)
-      return { records: records(database), close: () => database.close() }
+      return {
+        records: records(database, { lags: true }),
+        close: () => database.close(),
+      }
     } catch (error) {
       database.close()
       throw error

@@ -10,6 +10,7 @@ import type {
 import type { Outcome, UsageSource } from '../ledger/settlement.ts'
 import type { Database, SqlRow, SqlValue, Statement } from '../runtime/sqlite.ts'
 import { correctedBy } from './corrections.ts'
+import { WHOLE_TAB_ROWS } from './tab-rows.ts'
 import { usageIn } from './usage-in.ts'
 
 /**
@@ -37,9 +38,12 @@ export type Records = {
   isPlace(id: string, filter: RecordFilter): boolean
 }
 
-/** Rows that are side by side in an index, in its order. */
+/** Rows that are side by side in an index or a table, in its order. */
 type Run = {
-  readonly index: string
+  /** SQL: where they are sought; joined to the ledger if that is not in it. */
+  readonly source: string
+  /** The table that names their places. */
+  readonly table: 'ledger' | 'tab_rows'
   /** What they have in common; null: nothing. */
   readonly of: readonly [column: string, value: SqlValue] | null
   /** A term that a partial index needs to be told. */
@@ -47,11 +51,14 @@ type Run = {
   readonly order: readonly string[]
 }
 
-const BY_COUNTED = ['settled_at', 'counted', 'model', 'charge', 'id']
 const BY_CHARGE = ['settled_at', 'charge', 'model', 'id']
 const BY_ID = ['settled_at', 'id']
 
-export function records(database: Database): Records {
+/**
+ * `lags`: rows may wait to be summed up that no read makes sums of first (`afterSums`). The last of
+ * a customer's are not among those of its tab then, and its rows are sought among all.
+ */
+export function records(database: Database, { lags = false } = {}): Records {
   const statements = new Map<string, Statement>()
   const prepare = (sql: string): Statement => {
     const known = statements.get(sql) ?? database.prepare(sql)
@@ -59,7 +66,7 @@ export function records(database: Database): Records {
     return known
   }
   const byId = prepare(`${SELECT} WHERE ledger.id = ?1`)
-  const runsOf = runsIn(database)
+  const runsOf = runsIn(database, lags)
   const priceOf = pricesIn(database)
   const corrects = correctedBy(database)
   const toRecord = (row: SqlRow): LedgerRecord => {
@@ -72,10 +79,9 @@ export function records(database: Database): Records {
     find(id, filter) {
       const row = byId.get(id)
       if (row === null) return null
-      const isOn = filter.customerId === null || row['customer_id'] === filter.customerId
       const isIn = (row['settled_at'] as number) >= filter.from
       const isBefore = (row['settled_at'] as number) < filter.until
-      return isOn && isIn && isBefore && fits(row, filter) ? toRecord(row) : null
+      return isIn && isBefore && fits(row, filter) ? toRecord(row) : null
     },
     withTabs: (ids) =>
       ids
@@ -122,18 +128,18 @@ const SELECT = `
     LEFT JOIN rate_cards ON rate_cards.id = ledger.card_id`
 
 /** The statement for a slice of a run; `?1` and on are its bounds and its length. */
-export function sliceOf({ index, of, partial, order }: Run, which: RecordOrder): string {
+export function sliceOf({ source, table, of, partial, order }: Run, which: RecordOrder): string {
   const [than, direction] = which === 'oldest first' ? ['>', 'ASC'] : ['<', 'DESC']
-  const columns = order.map((name) => `ledger.${name}`)
+  const columns = order.map((name) => `${table}.${name}`)
   const place = order.map((_, at) => `?${at + 1}`)
   const bound = order.length + 1
   const terms = [
     `(${columns.join(', ')}) ${than} (${place.join(', ')})`,
-    `ledger.settled_at ${which === 'oldest first' ? '<' : '>='} ?${bound}`,
-    ...(of === null ? [] : [`ledger.${of[0]} = ?${bound + 2}`]),
+    `${table}.settled_at ${which === 'oldest first' ? '<' : '>='} ?${bound}`,
+    ...(of === null ? [] : [`${table}.${of[0]} = ?${bound + 2}`]),
     ...(partial === undefined ? [] : [partial]),
   ]
-  return `${SELECT.replace('FROM ledger', `FROM ledger INDEXED BY ${index}`)}
+  return `${SELECT.replace('FROM ledger', `FROM ${source}`)}
     WHERE ${terms.join(' AND ')}
     ORDER BY ${columns.map((name) => `${name} ${direction}`).join(', ')} LIMIT ?${bound + 1}`
 }
@@ -141,11 +147,9 @@ export function sliceOf({ index, of, partial, order }: Run, which: RecordOrder):
 /** Just outside of what is asked for, in the index's own order: below and above all values. */
 const BELOW: Readonly<Record<string, SqlValue>> = {
   charge: Number.MIN_SAFE_INTEGER,
-  counted: Number.MIN_SAFE_INTEGER,
 }
 const ABOVE: Readonly<Record<string, SqlValue>> = {
   charge: Number.MAX_SAFE_INTEGER,
-  counted: Number.MAX_SAFE_INTEGER,
   model: '\u{10ffff}',
   id: '\u{10ffff}',
 }
@@ -170,8 +174,14 @@ function boundsOf(
 
 const isIn = ({ of }: Run, row: SqlRow): boolean => of === null || row[of[0]] === of[1]
 
+const inLedger = (index: string) =>
+  ({ source: `ledger INDEXED BY ${index}`, table: 'ledger' }) as const
+
 /** How the rows of a filter are found: the narrowest of the indices, run after run. */
-export function runsIn(database: Database): (filter: RecordFilter, order: RecordOrder) => Run[] {
+export function runsIn(
+  database: Database,
+  lags = false,
+): (filter: RecordFilter, order: RecordOrder) => Run[] {
   const tabsOf = database.prepare('SELECT tab AS id FROM customers WHERE id = ?1 ORDER BY tab')
   const keysOf = database.prepare('SELECT id FROM keys WHERE hash = ?1 ORDER BY id')
   const several = (rows: SqlRow[], order: RecordOrder, to: (id: SqlValue) => Run) => {
@@ -179,30 +189,33 @@ export function runsIn(database: Database): (filter: RecordFilter, order: Record
     return order === 'oldest first' ? runs : runs.reverse()
   }
   return ({ customerId, key, outcome }, order) => {
-    if (customerId !== null) {
+    if (customerId !== null && !lags) {
       return several(tabsOf.all(customerId), order, (tab) => ({
-        index: 'ledger_by_tab',
+        source: WHOLE_TAB_ROWS,
+        table: 'tab_rows',
         of: ['tab', tab],
-        order: BY_COUNTED,
+        order: BY_ID,
       }))
     }
     if (key !== null && key.hash !== null) {
       return several(keysOf.all(key.hash), order, (id) => ({
-        index: 'ledger_by_key',
+        ...inLedger('ledger_by_key'),
         of: ['key_id', id],
         order: BY_CHARGE,
       }))
     }
     if (outcome !== null && outcome !== 'ok') {
       const partial = "ledger.outcome <> 'ok'"
-      return [{ index: 'ledger_by_outcome', of: ['outcome', outcome], partial, order: BY_ID }]
+      const index = inLedger('ledger_by_outcome')
+      return [{ ...index, of: ['outcome', outcome], partial, order: BY_ID }]
     }
-    return [{ index: 'ledger_by_time', of: null, order: BY_ID }]
+    return [{ ...inLedger('ledger_by_time'), of: null, order: BY_ID }]
   }
 }
 
-/** What is left of a filter once a row was found by an index, for its time and its customer. */
-const fits = (row: SqlRow, { key, model, outcome }: RecordFilter): boolean =>
+/** What is left of a filter once a row was found by an index, for its time. */
+const fits = (row: SqlRow, { customerId, key, model, outcome }: RecordFilter): boolean =>
+  (customerId === null || row['customer_id'] === customerId) &&
   (key === null || row['key_hash'] === key.hash) &&
   (model === null || row['model'] === model) &&
   (outcome === null || row['outcome'] === outcome)

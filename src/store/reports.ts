@@ -1,8 +1,8 @@
 import type { Nanos } from '../ledger/money.ts'
 import type { DailyFilter, DailySum } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
-import { NOBODY } from './daily.ts'
 import { breath, keyNamedBy, type Records, records } from './records.ts'
+import { NOBODY } from './sum-table.ts'
 import { DAYS_OF_TAB, type TabUsage, tabUsage } from './tab-usage.ts'
 import { usageIn } from './usage-in.ts'
 

@@ -3,9 +3,9 @@ import type { Measures, Slot } from '../ledger/record.ts'
 import { snakeCase } from '../ledger/settlement.ts'
 import { INPUT_KINDS, OUTPUT_KINDS } from '../metering/usage.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
-import { columnsOf, NOBODY } from './daily.ts'
+import { columnsOf } from './daily.ts'
 import { BEFORE } from './pruned.ts'
-import { type Gathered, IS_SUMMED, type SumTable } from './sum-table.ts'
+import { type Gathered, IS_SUMMED, NOBODY, type SumTable } from './sum-table.ts'
 
 /**
  * Small sums for charts, where `daily` is too large: by hour and model, by day and customer, by

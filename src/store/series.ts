@@ -1,9 +1,11 @@
 import { HOUR_MS } from '../ledger/day.ts'
 import type { RecordFilter, SeriesRange, Slot, TopCustomer } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
-import { columnsOf, NOBODY } from './daily.ts'
+import { columnsOf } from './daily.ts'
 import { breath } from './records.ts'
 import { MEASURES, measured, slotOf } from './rollups.ts'
+import { NOBODY } from './sum-table.ts'
+import { WHOLE_TAB_ROWS } from './tab-rows.ts'
 import { topCustomers } from './top-customers.ts'
 
 /**
@@ -48,13 +50,10 @@ export const DAYS_OF_TAB_BY_MODEL = (kinds: string) => `
   SELECT day AS bucket, model, key_id, ${kinds} FROM daily INDEXED BY daily_by_tab
   WHERE tab = ?1 AND day BETWEEN ?2 AND ?3`
 
-const ROW_PLACE = ['settled_at', 'counted', 'model', 'charge', 'id']
-
 export const ROWS_OF_TAB = (kinds: string) => `
-  SELECT ${ROW_PLACE.join(', ')}, key_id, ${kinds}
-  FROM ledger INDEXED BY ledger_by_tab
-  WHERE tab IS ?1 AND (${ROW_PLACE.join(', ')}) > (?2, ?3, ?4, ?5, ?6) AND settled_at < ?7
-  ORDER BY ${ROW_PLACE.join(', ')} LIMIT ${ROWS_AT_ONCE}`
+  SELECT settled_at, id, model, charge, key_id, ${kinds} FROM ${WHOLE_TAB_ROWS}
+  WHERE tab_rows.tab = ?1 AND (settled_at, id) > (?2, ?3) AND settled_at < ?4
+  ORDER BY settled_at, id LIMIT ${ROWS_AT_ONCE}`
 
 /** `MEASURES` of a single row of the ledger, or of `daily`, for which two are sums already. */
 export function measuresOf(database: Database, table: 'ledger' | 'daily'): string {
@@ -80,16 +79,16 @@ export function series(database: Database): Series {
   const keys = (hash: string | null) =>
     hash === null ? [NOBODY] : keysOf.all(hash).map(({ id }) => id as number)
 
-  async function* rowsOf(tab: number | null, { first, last }: SeriesRange, isWanted: Wanted) {
-    const most = Number.MAX_SAFE_INTEGER
-    const place: SqlValue[] = [first * HOUR_MS - 1, most, '\u{10ffff}', most, '']
-    for (let after = place; ; ) {
+  async function* rowsOf(tab: number, { first, last }: SeriesRange, isWanted: Wanted) {
+    let after: SqlValue[] = [first * HOUR_MS, '']
+    for (;;) {
       const rows = rowsOfTab.all(tab, ...after, (last + 1) * HOUR_MS)
       const toSlot = (row: SqlRow) =>
         slotOf({ ...row, bucket: Math.floor((row['settled_at'] as number) / HOUR_MS) })
       yield rows.filter(isWanted).map(toSlot)
       if (rows.length < ROWS_AT_ONCE) return
-      after = ROW_PLACE.map((name) => rows.at(-1)![name]!)
+      const { settled_at: at, id } = rows.at(-1)!
+      after = [at!, id!]
       await breath()
     }
   }
@@ -128,7 +127,7 @@ export function series(database: Database): Series {
       }
     },
     async *hoursOfTabs(of, range) {
-      for (const tab of of) yield* rowsOf(tab === NOBODY ? null : tab, range, () => true)
+      for (const tab of of) yield* rowsOf(tab, range, () => true)
     },
     topCustomers: topCustomers(database),
   }

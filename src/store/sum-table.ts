@@ -20,6 +20,9 @@ export type Summable = Pick<
   | 'settledAt'
 >
 
+/** In place of a tab or a key where there is none: a primary key takes no null. */
+export const NOBODY = 0
+
 /** SQL: ids of rows that are not in their sums yet (`unsummed.ts`). */
 export const UNSUMMED_IDS = `
   SELECT noted.value FROM unsummed, json_each(unsummed.ids) AS noted

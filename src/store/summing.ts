@@ -8,7 +8,7 @@ import type { Unsummed } from './unsummed.ts'
  */
 const DUE_MS = 2_000
 
-/** How often those are looked for that are due, milliseconds: a few each time, within 1 ms. */
+/** How often those are looked for that are due, milliseconds: a few each time, 1 to 2 ms. */
 const LOOK_EVERY_MS = 20
 
 /**
@@ -17,6 +17,7 @@ const LOOK_EVERY_MS = 20
  */
 const TABS_MAX = 1_024
 const TABS_AT_ONCE = 32
+const ROWS_AT_ONCE = 512
 
 /** Sums rows up in time. */
 export type Summing = {
@@ -47,23 +48,25 @@ export function summing(
   const look = () => {
     timer = null
     if (queued === null) {
-      const due = unsummed.oldest(0, performance.now() - DUE_MS)
-      if (due.length > 0) queue(due.slice(0, TABS_AT_ONCE))
+      const most = { tabs: TABS_AT_ONCE, rows: ROWS_AT_ONCE }
+      const due = unsummed.tabs.due(performance.now() - DUE_MS, most)
+      if (due.length > 0) queue(due)
     }
     wait()
   }
   const wait = () => {
-    if (unsummed.size > 0) timer ??= setTimeout(look, LOOK_EVERY_MS)
+    if (unsummed.tabs.size > 0) timer ??= setTimeout(look, LOOK_EVERY_MS)
   }
   unsummed.left = () => {
-    const tooMany = unsummed.size - TABS_MAX
-    if (tooMany > 0 && queued === null) queue(unsummed.oldest(Math.max(tooMany, TABS_AT_ONCE)))
+    const tooMany = unsummed.tabs.size - TABS_MAX
+    if (queued === null && unsummed.tabs.full.size > 0) queue(unsummed.tabs.full)
+    if (queued === null && tooMany > 0) queue(unsummed.tabs.oldest(Math.max(tooMany, TABS_AT_ONCE)))
     wait()
   }
   wait()
   return {
     now(tab) {
-      if (tab === undefined ? unsummed.size === 0 : !unsummed.has(tab)) return
+      if (tab === undefined ? unsummed.tabs.size === 0 : !unsummed.tabs.has(tab)) return
       queue(tab === undefined ? 'all' : [tab])
       try {
         flush.now()

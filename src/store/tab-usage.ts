@@ -4,6 +4,7 @@ import type { ModelSum } from '../ledger/record.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { KIND_COLUMNS } from './daily.ts'
 import { breath } from './records.ts'
+import { WHOLE_TAB_ROWS } from './tab-rows.ts'
 import { usageIn } from './usage-in.ts'
 
 /** What was used on one tab alone, by model. All of it reads, and sees what is committed. */
@@ -64,11 +65,12 @@ export const TAB_ON_DAY = `
 export const TAB_BETWEEN = `
   SELECT model, sum(outcome <> 'correction') AS calls,
     sum(outcome = 'upstream_failed') AS failed_calls, ${sums([...KIND_COLUMNS, 'charge'])}
-  FROM ledger WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3 GROUP BY model`
+  FROM ${WHOLE_TAB_ROWS}
+  WHERE tab_rows.tab = ?1 AND settled_at >= ?2 AND settled_at < ?3 GROUP BY model`
 
 /** Where the next slice begins. */
 export const TAB_PLACE = `
-  SELECT settled_at FROM ledger WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3
+  SELECT settled_at FROM tab_rows WHERE tab = ?1 AND settled_at >= ?2 AND settled_at < ?3
   ORDER BY settled_at LIMIT 1 OFFSET ?4`
 
 const toSum = (row: SqlRow): ModelSum => ({

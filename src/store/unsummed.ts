@@ -5,8 +5,10 @@ import { addKinds, DAILY } from './daily.ts'
 import { chargedBetween } from './pruned.ts'
 import { ROLLUPS } from './rollups.ts'
 import { gathered, type Summable, sumWriter } from './sum-table.ts'
+import { tabRowWriter } from './tab-rows.ts'
 import type { Pending } from './transaction.ts'
 import { usageIn } from './usage-in.ts'
+import { type Charged, WaitingTabs } from './waiting-tabs.ts'
 
 /** The migration: all rows are in their sums. */
 export const CREATE_UNSUMMED = `
@@ -26,44 +28,31 @@ export function createSummedByTab(database: Database): string {
     ALTER TABLE customers ADD COLUMN summed INTEGER NOT NULL DEFAULT 0;`
 }
 
-/** On a tab, or on none. */
-type Charged = {
-  readonly row: Summable & Pick<LedgerRow, 'id'>
-  /** Of the period that its charge counts in, milliseconds; null: it is not known here. */
-  readonly periodStart: number | null
-}
-
-/** Rows of a tab, in the order of their commits. */
-type Waiting = {
-  /** Of the first. */
-  readonly place: number
-  /** On the clock of `performance`. */
-  readonly since: number
-  readonly rows: Charged[]
-}
+type Counting = { readonly since: number; readonly until?: number; readonly model?: string }
 
 /** What a transaction does, in order: a row is added, or all of some tabs are summed up. */
 type Done = Charged | { readonly summed: ReadonlySet<number> }
 
 /**
- * What is in the ledger and not yet in the sums of its customer, its day and its hour. A row and
- * the note that it is not in them are written in one transaction. A moment later all that waits on
- * a tab is added up and written as one, with the place up to which that tab is summed: a customer
- * that calls ten times meanwhile costs the disk a tenth, and what a commit has to write is one row
- * at the end of a table. Of a dead process's rows the notes and places tell which are to be summed.
- * Only who holds the lock on the database sums.
+ * What is in the ledger and not yet in the sums of its customer, its day and its hour, nor among
+ * the rows of its tab (`tab-rows.ts`). A row and the note that it is not in them are written in one
+ * transaction. A moment later all that waits on a tab is added up and written as one, with the
+ * place up to which that tab is summed: a customer that calls ten times meanwhile costs the disk a
+ * tenth, and what a commit has to write is one row at the end of a table. Of a dead process's rows
+ * the notes and places tell which are to be summed. Only who holds the lock on the database sums.
  */
 export class Unsummed implements Pending {
   readonly #note: Statement
   readonly #forget: Statement
   readonly #charge: Statement
+  readonly #addToTabs: (rows: readonly Charged['row'][]) => void
   readonly #addUp: (rows: readonly Summable[]) => void
   /** By the transaction under way. */
   #done: Done[] = []
   /** Of `#done`, what its notes are of: made at the end of the transaction. */
   #noted: Charged[] = []
-  /** By those before it. The tab that has waited longest is the first. */
-  readonly #tabs = new Map<number, Waiting>()
+  /** By those before it. */
+  readonly tabs = new WaitingTabs()
   #nextPlace = 1
   #forgotten = 0
 
@@ -88,6 +77,7 @@ export class Unsummed implements Pending {
         period_start = ${start},
         summed = ?6
       WHERE tab = ?1`)
+    this.#addToTabs = tabRowWriter(database)
     this.#addUp = adder(database)
     this.#load(database)
   }
@@ -109,8 +99,11 @@ export class Unsummed implements Pending {
     const added = this.#done.filter((done) => 'row' in done).map(({ row }) => row)
     if (added.length === 0) return
     const left = this.#left()
-    const onNoTab = left.filter(({ row }) => row.tab === null)
-    if (onNoTab.length > 0) this.#addUp(onNoTab.map(({ row }) => row))
+    const onNoTab = left.filter(({ row }) => row.tab === null).map(({ row }) => row)
+    if (onNoTab.length > 0) {
+      this.#addToTabs(onNoTab)
+      this.#addUp(onNoTab)
+    }
     this.#noted = left.filter(({ row }) => row.tab !== null)
     if (this.#noted.length > 0) {
       this.#note.run(this.#nextPlace, JSON.stringify(this.#noted.map(({ row }) => row.id)))
@@ -121,22 +114,14 @@ export class Unsummed implements Pending {
 
   committed() {
     for (const done of this.#done) {
-      if ('summed' in done) for (const tab of done.summed) this.#tabs.delete(tab)
+      if (!('summed' in done)) continue
+      for (const tab of done.summed) this.tabs.remove(tab)
     }
-    for (const charged of this.#noted) this.#keep(charged, this.#nextPlace)
+    for (const charged of this.#noted) this.tabs.keep(charged, this.#nextPlace)
     if (this.#noted.length > 0) this.#nextPlace++
     this.#done = []
     this.#noted = []
-    if (this.#tabs.size > 0) this.left()
-  }
-
-  /** How many tabs have rows that wait, of transactions that are committed. */
-  get size(): number {
-    return this.#tabs.size
-  }
-
-  has(tab: number): boolean {
-    return this.#tabs.has(tab)
+    if (this.tabs.size > 0) this.left()
   }
 
   /**
@@ -153,14 +138,14 @@ export class Unsummed implements Pending {
     return { charge: nanos(charge), counted: isOfIt ? nanos(counted) : null }
   }
 
-  /** Those that have waited longest: all since before a moment (`performance`), and so many. */
-  oldest(least: number, before = Number.NEGATIVE_INFINITY): number[] {
-    const tabs: number[] = []
-    for (const [tab, { since }] of this.#tabs) {
-      if (tabs.length >= least && since >= before) break
-      tabs.push(tab)
+  /** What counts of what waits on a tab: from `since` on and before `until`, milliseconds. */
+  countedOn(tab: number, { since, until = Number.POSITIVE_INFINITY, model }: Counting): Nanos {
+    let counted = 0
+    for (const { row } of this.#waitingOn(tab)) {
+      const isIn = row.settledAt >= since && row.settledAt < until
+      if (isIn && (model === undefined || row.model === model)) counted += row.counted
     }
-    return tabs
+    return nanos(counted)
   }
 
   /**
@@ -173,6 +158,8 @@ export class Unsummed implements Pending {
     for (const tab of tabs) {
       const ofTab = this.#waitingOn(tab)
       if (ofTab.length === 0) continue
+      // First of all: what was charged in a period is summed from there.
+      this.#addToTabs(ofTab.map(({ row }) => row))
       this.#chargeTab(tab, ofTab)
       summed.add(tab)
       for (const { row } of ofTab) rows.push(row)
@@ -184,11 +171,11 @@ export class Unsummed implements Pending {
 
   #allTabs(): Iterable<number> {
     const own = this.#left().map(({ row }) => row.tab)
-    return new Set([...this.#tabs.keys(), ...own.filter((tab) => tab !== null)])
+    return new Set([...this.tabs.all(), ...own.filter((tab) => tab !== null)])
   }
 
   #waitingOn(tab: number): readonly Charged[] {
-    let rows = this.#tabs.get(tab)?.rows ?? []
+    let rows = this.tabs.rowsOn(tab)
     for (const done of this.#done) {
       if ('row' in done) rows = done.row.tab === tab ? [...rows, done] : rows
       else if (done.summed.has(tab)) rows = []
@@ -221,18 +208,10 @@ export class Unsummed implements Pending {
 
   /** The last stays, so that places go on from there. */
   #forgetNotes() {
-    const [first] = this.#tabs.values()
-    const needed = first?.place ?? this.#nextPlace - 1
+    const needed = this.tabs.firstPlace ?? this.#nextPlace - 1
     if (needed - this.#forgotten < NOTES_KEPT) return
     this.#forget.run(needed)
     this.#forgotten = needed
-  }
-
-  #keep(charged: Charged, place: number) {
-    const tab = charged.row.tab!
-    const waiting = this.#tabs.get(tab)
-    if (waiting !== undefined) waiting.rows.push(charged)
-    else this.#tabs.set(tab, { place, since: performance.now(), rows: [charged] })
   }
 
   #load(database: Database) {
@@ -243,7 +222,7 @@ export class Unsummed implements Pending {
       for (const id of JSON.parse(ids as string) as string[]) {
         const row = rowOf.get(id)
         if (row !== null && (place as number) > (row['summed'] as number)) {
-          this.#keep({ row: summable(row), periodStart: null }, place as number)
+          this.tabs.keep({ row: summable(row), periodStart: null }, place as number)
         }
       }
     }

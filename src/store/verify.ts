@@ -10,7 +10,7 @@ import { chargedBetween } from './pruned.ts'
 import { wrongRollups } from './rollups.ts'
 import { overAllowance, wrongAmounts } from './row-proof.ts'
 import { requireThisSchema } from './schema.ts'
-import { UNSUMMED_IDS } from './sum-table.ts'
+import { wrongTabRows } from './tab-rows.ts'
 import { UnusableDatabase, unusable } from './trouble.ts'
 
 /** What a look through the whole database found. */
@@ -32,11 +32,11 @@ const DAMAGE_MAX = 20
 
 /**
  * Proves that the books balance: that the file is whole, that the spend of every customer and of
- * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists,
- * that every row's cost is its usage at its prices and its charge what its rate card makes of it,
- * that wallets are what came in and went out of them, to the last charge, and that the sums of days
- * and hours are those of their rows. Throws `UnusableDatabase` for a file that is damaged, or is
- * none of ours.
+ * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists and
+ * is found by its tab, that every row's cost is its usage at its prices and its charge what its rate
+ * card makes of it, that wallets are what came in and went out of them, to the last charge, and that
+ * the sums of days and hours are those of their rows. Throws `UnusableDatabase` for a file that is
+ * damaged, or is none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
  * what it speaks of, when that is not the file itself.
@@ -66,6 +66,7 @@ function look(database: Database, path: string): Verdict {
   const faults = [
     ...wrongSums(database),
     ...strayRows(database),
+    ...wrongTabRows(database),
     ...wrongAmounts(database),
     ...overAllowance(database),
     ...wrongSumsOfDays(database),
@@ -116,23 +117,22 @@ function findings(database: Database, most: number): SqlRow[] {
   }
 }
 
-function wrongSums(database: Database): string[] {
-  return [
-    ...wrongSumsOf(database, {
-      ...{ table: 'customers', name: 'id', id: 'tab', column: 'tab' },
-      rows: `(SELECT * FROM ledger WHERE id NOT IN (${UNSUMMED_IDS}))`,
-    }),
-    ...wrongSumsOf(database, {
-      ...{ table: 'keys', name: 'name', id: 'id', column: 'key_id' },
-      rows: 'ledger',
-    }),
-  ]
-}
+const wrongSums = (database: Database): string[] => [
+  ...wrongSumsOf(database, {
+    table: 'customers',
+    name: 'id',
+    id: 'tab',
+    column: 'tab',
+  }),
+  ...wrongSumsOf(database, {
+    table: 'keys',
+    name: 'name',
+    id: 'id',
+    column: 'key_id',
+  }),
+]
 
-/**
- * Cached sums of a table against those of its rows, or of those that are to be in them; `column` is
- * what names it in the ledger.
- */
+/** Cached sums of a table against those of its rows; `column` is what names it with these. */
 function wrongSumsOf(
   database: Database,
   {
@@ -140,8 +140,7 @@ function wrongSumsOf(
     name,
     id,
     column,
-    rows: summed,
-  }: Readonly<Record<'table' | 'name' | 'id' | 'rows', string>> & {
+  }: Readonly<Record<'table' | 'name' | 'id', string>> & {
     readonly column: 'tab' | 'key_id'
   },
 ): string[] {
@@ -150,8 +149,8 @@ function wrongSumsOf(
     .prepare(`
       SELECT * FROM (
         SELECT ${name} AS name, deleted_at, spent, total_spent,
-          ${chargedBetween(column, { of, since: '0', amount: 'charge', rows: summed })} AS total,
-          ${chargedBetween(column, { of, since: 'period_start', rows: summed })} AS since
+          ${chargedBetween(column, { of, since: '0', amount: 'charge' })} AS total,
+          ${chargedBetween(column, { of, since: 'period_start' })} AS since
         FROM ${table})
       WHERE total_spent <> total OR spent <> since`)
     .all()

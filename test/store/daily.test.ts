@@ -121,15 +121,9 @@ test.each([
 })
 
 test.each([
-  [
-    TAB_PLACE,
-    'SEARCH ledger USING COVERING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
-  ],
+  [TAB_PLACE, 'SEARCH tab_rows USING PRIMARY KEY (tab=? AND settled_at>? AND settled_at<?)'],
   [TAB_ON_DAY, 'SEARCH daily USING PRIMARY KEY (day=? AND tab=?)'],
-  [
-    TAB_BETWEEN,
-    'SEARCH ledger USING INDEX ledger_by_tab (tab=? AND settled_at>? AND settled_at<?)',
-  ],
+  [TAB_BETWEEN, 'SEARCH tab_rows USING PRIMARY KEY (tab=? AND settled_at>? AND settled_at<?)'],
 ])('what is read for one tab is what is on that tab: %s', async (sql, step) => {
   const database = await openDatabase(':memory:', 'readwrite')
   migrate(database)

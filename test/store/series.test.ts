@@ -27,7 +27,7 @@ test('what a series is made of is sought, and no more of it read than it has poi
     [DAY_OF_CUSTOMER, /^SEARCH customer_days USING PRIMARY KEY \(day=\? AND tab=\?\)/],
     [
       ROWS_OF_TAB(measuresOf(database, 'ledger')),
-      /^SEARCH ledger USING INDEX ledger_by_tab \(tab=\? AND \(.*\)>\(/,
+      /^SEARCH tab_rows USING PRIMARY KEY \(tab=\? AND \(.*\)>\(/,
     ],
   ]
   for (const [sql, first] of plans) {
@@ -35,7 +35,9 @@ test('what a series is made of is sought, and no more of it read than it has poi
     const steps = plan.map(({ detail }) => String(detail))
     expect(steps[0], sql).toMatch(first)
     // The sums of buckets by model are few: they alone are sorted.
-    for (const step of steps.slice(1)) expect(step).toBe('USE TEMP B-TREE FOR GROUP BY')
+    for (const step of steps.slice(1)) {
+      expect(step).toMatch(/^USE TEMP B-TREE FOR GROUP BY$|^SEARCH ledger USING PRIMARY KEY/)
+    }
   }
   database.close()
 })

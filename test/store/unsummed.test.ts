@@ -1,6 +1,5 @@
 import { Database as BunDatabase } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
-import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { DAY_MS } from '../../src/ledger/day.ts'
@@ -15,16 +14,14 @@ import { summing } from '../../src/store/summing.ts'
 import { createSummedByTab, type Unsummed } from '../../src/store/unsummed.ts'
 import { verify } from '../../src/store/verify.ts'
 import { eventually } from '../support/eventually.ts'
-import { charged, NANO_A_TOKEN, newFolder, openStore, periodOf } from '../support/store.ts'
-
-/** What the file would be if the process died now: nothing is closed. */
-function copyAsIs(path: string): string {
-  const copy = join(newFolder(), 'tollgate.db')
-  for (const end of ['', '-wal']) {
-    if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, `${copy}${end}`)
-  }
-  return copy
-}
+import {
+  charged,
+  copyAsIs,
+  NANO_A_TOKEN,
+  newFolder,
+  openStore,
+  periodOf,
+} from '../support/store.ts'
 
 function unsummed(path: string): number {
   using database = new BunDatabase(path, { readonly: true })
@@ -242,7 +239,8 @@ test('rows are summed once, whoever sums them and whenever the process dies', as
 
 test('while the disk takes nothing, however often sums are read, they are queued to be made once', () => {
   const queued: unknown[] = []
-  const unsummed = { size: 3, left: () => {}, has: () => true, sum: () => true }
+  const tabs = { size: 3, has: () => true }
+  const unsummed = { tabs, left: () => {}, sum: () => true }
   const notNow = () => {
     throw new Error('no disk')
   }

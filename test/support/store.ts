@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monotonicFactory } from 'ulid'
@@ -40,6 +40,15 @@ export async function openStore(at: { path?: string; now?: number; durability?: 
 
 /** Makes the sums that lag behind their rows, as they are two seconds later. */
 export const sumUp = (store: Store) => void store.series.daysOfAll(0, 0)
+
+/** What the file would be if the process died now: nothing is closed. */
+export function copyAsIs(path: string): string {
+  const copy = join(newFolder(), 'tollgate.db')
+  for (const end of ['', '-wal']) {
+    if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, `${copy}${end}`)
+  }
+  return copy
+}
 
 /** The path of a database with so many customers, closed in good order. */
 export async function madeDatabase(customers = 1): Promise<string> {

@@ -1,0 +1,93 @@
+import type { LedgerRow } from '../ledger/settlement.ts'
+import type { Summable } from './sum-table.ts'
+
+/** A row of the ledger, as far as sums need it. */
+export type Charged = {
+  readonly row: Summable & Pick<LedgerRow, 'id'>
+  /** Of the period that its charge counts in, milliseconds; null: it is not known here. */
+  readonly periodStart: number | null
+}
+
+/** Rows of a tab, in the order of their commits. */
+type Waiting = {
+  /** Of the first. */
+  readonly place: number
+  /** On the clock of `performance`. */
+  readonly since: number
+  readonly rows: Charged[]
+}
+
+/** A tab with so many rows is full: to sum it up takes some 1 ms, in which nobody has a turn. */
+const ROWS_OF_FULL = 256
+
+/** Committed rows that wait to be summed up, by tab: that which has waited longest is the first. */
+export class WaitingTabs {
+  readonly #tabs = new Map<number, Waiting>()
+  readonly #full = new Set<number>()
+
+  get size(): number {
+    return this.#tabs.size
+  }
+
+  has(tab: number): boolean {
+    return this.#tabs.has(tab)
+  }
+
+  rowsOn(tab: number): readonly Charged[] {
+    return this.#tabs.get(tab)?.rows ?? []
+  }
+
+  all(): IterableIterator<number> {
+    return this.#tabs.keys()
+  }
+
+  /** The place of the first row; null: none waits. */
+  get firstPlace(): number | null {
+    const [first] = this.#tabs.values()
+    return first?.place ?? null
+  }
+
+  /** Those on which many rows wait: to be summed up before those that have waited longer. */
+  get full(): ReadonlySet<number> {
+    return this.#full
+  }
+
+  /** So many tabs, those that have waited longest. */
+  oldest(many: number): number[] {
+    return [...this.#tabs.keys()].slice(0, many)
+  }
+
+  /**
+   * Those that have waited since before a moment (`performance`), the longest first; no more than
+   * so many, and no more once so many rows are theirs.
+   */
+  due(
+    before: number,
+    { tabs: tabsMost, rows: rowsMost }: { tabs: number; rows: number },
+  ): number[] {
+    const tabs: number[] = []
+    let found = 0
+    for (const [tab, { since, rows }] of this.#tabs) {
+      if (since >= before || tabs.length >= tabsMost || found >= rowsMost) break
+      tabs.push(tab)
+      found += rows.length
+    }
+    return tabs
+  }
+
+  keep(charged: Charged, place: number) {
+    const tab = charged.row.tab!
+    const waiting = this.#tabs.get(tab)
+    if (waiting === undefined) {
+      this.#tabs.set(tab, { place, since: performance.now(), rows: [charged] })
+    } else {
+      waiting.rows.push(charged)
+      if (waiting.rows.length >= ROWS_OF_FULL) this.#full.add(tab)
+    }
+  }
+
+  remove(tab: number) {
+    this.#tabs.delete(tab)
+    this.#full.delete(tab)
+  }
+}
