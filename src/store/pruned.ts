@@ -31,8 +31,9 @@ const DAYS_OF = {
 
 /**
  * SQL: what counts on the budget of a tab or a key, by the rows that there are (of a tab, those
- * that are summed up) and by the days of those that are gone. Days are UTC's: one counts for the time in which it began. `of`, `since` and
- * `until` are terms, and so is `model` if only one is meant.
+ * that are summed up) and by the days of those that are gone. Days are UTC's: one counts for the
+ * time in which it began. `of`, `since` and `until` are terms, and so is `model` if only one is
+ * meant.
  */
 export function chargedBetween(
   column: keyof typeof DAYS_OF,

@@ -33,10 +33,10 @@ const DAMAGE_MAX = 20
 /**
  * Proves that the books balance: that the file is whole, that the spend of every customer and of
  * every key is the sum of its ledger rows, that every row is on a tab and of a key that exists and
- * is found by its tab, that every row's cost is its usage at its prices and its charge what its rate
- * card makes of it, that wallets are what came in and went out of them, to the last charge, and that
- * the sums of days and hours are those of their rows. Throws `UnusableDatabase` for a file that is
- * damaged, or is none of ours.
+ * is found by its tab, that every row's cost is its usage at its prices and its charge what its
+ * rate card makes of it, that wallets are what came in and went out of them, to the last charge,
+ * and that the sums of days and hours are those of their rows. Throws `UnusableDatabase` for a file
+ * that is damaged, or is none of ours.
  *
  * Reads in one transaction, so it can be run beside a live server, and changes nothing. `called` is
  * what it speaks of, when that is not the file itself.
