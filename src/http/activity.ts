@@ -79,7 +79,8 @@ export function activityRoutes(parts: ActivityParts, prefix: '/customer' | '/end
       const customerIds = readIds(query.end_user_ids)
       const filter = { customerIds, key: readKey(query.api_key), model: query.model ?? null }
       const { start_date: start = null, end_date: end = null } = query
-      const days = reports.days(daysIn(readTimes({ start, end }), parts.now()), customerIds)
+      const range = daysIn(readTimes({ start, end }), parts.now())
+      const days = await reports.days(range, customerIds)
       const total = emptyTotal()
       const results = []
       for (const day of days.slice((page - 1) * size, page * size)) {

@@ -41,7 +41,7 @@ export async function daySummary(
   if (range.last - range.first >= DAYS_MAX) throw tooManyDays()
   const customerIds = customerId === null ? null : [customerId]
   const days = []
-  for (const day of reports.days(range, customerIds).toReversed()) {
+  for (const day of (await reports.days(range, customerIds)).toReversed()) {
     const [total, users, models, keys] = [emptyTotal(), new Totals(), new Totals(), new Totals()]
     for await (const sums of reports.daySums(day, { customerIds, key, model })) {
       for (const sum of sums) {

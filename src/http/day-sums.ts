@@ -10,7 +10,7 @@ export type DayStore = {
   days(
     range: { readonly first: number; readonly last: number },
     customerIds: readonly string[] | null,
-  ): readonly number[]
+  ): Promise<readonly number[]>
   daySums(day: number, filter: DailyFilter): AsyncGenerator<readonly DailySum[]>
 }
 

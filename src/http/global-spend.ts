@@ -67,7 +67,7 @@ export function globalSpendRoutes({ reports, now }: GlobalSpendParts) {
     const range = daysIn(readTimes(times, ENDS), now())
     const filter = { customerIds: null, key: readKey(api_key), model: null }
     const totals = new Totals()
-    for (const day of reports.days(range, null)) {
+    for (const day of await reports.days(range, null)) {
       for await (const sums of reports.daySums(day, filter)) {
         for (const sum of sums) totals.add(sum.customerId ?? '', totalOf(sum))
       }

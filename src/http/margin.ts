@@ -183,7 +183,7 @@ async function sumsBy(
   }
   if (by === 'customer') {
     const all = { customerIds: null, key: null, model: null }
-    for (const day of reports.days({ first, last }, null)) {
+    for (const day of await reports.days({ first, last }, null)) {
       for await (const sums of reports.daySums(day, all)) {
         for (const sum of sums) add(sum.customerId ?? '', sum)
       }

@@ -14,6 +14,7 @@ import {
 } from './customer-list.ts'
 import type { LedgerTable } from './ledger.ts'
 import { CREATE_NEAR_LIMITS, type NearLimits, nearLimits } from './near-limits.ts'
+import type { SumUp } from './summing.ts'
 
 /** Customers in the database. What writes is called inside a transaction of the flush loop. */
 export type CustomerTable = {
@@ -46,8 +47,8 @@ export function customerTable(
     readonly budgets: BudgetTable
     readonly ledger: LedgerTable
     readonly periodOf: PeriodOf
-    /** The database, for reads of sums that are up to date. */
-    readonly summed: Database
+    /** Makes sums before they are read. */
+    readonly sumUp: SumUp
   },
 ): CustomerTable {
   const find = database.prepare('SELECT * FROM customers WHERE id = ?1 AND deleted_at IS NULL')
@@ -64,7 +65,7 @@ export function customerTable(
   )
   const remove = database.prepare('UPDATE customers SET deleted_at = ?2 WHERE tab = ?1')
   const lastTab = database.prepare('SELECT coalesce(max(tab), 0) AS tab FROM customers')
-  const list = customerList(parts.summed, customerCounts(database))
+  const list = customerList(database, customerCounts(database))
   let tabs = Number(lastTab.get()?.['tab'])
 
   /**
@@ -92,10 +93,11 @@ export function customerTable(
       return row === null ? null : current(row, now)
     },
     async list(query, now) {
+      await parts.sumUp()
       const { rows, ...page } = await list(query)
       return { ...page, customers: rows.map((row) => current(row, now)) }
     },
-    near: nearLimits(parts.summed, current),
+    near: nearLimits(database, { current, sumUp: parts.sumUp }),
     nextTab: () => ++tabs,
     insert: (customer) =>
       insert.run(

@@ -20,7 +20,7 @@ export function exports(
   const { flush, unsummed, now } = parts
   const table = exportTable(database)
   const queue = exportQueue(database)
-  const ledger = records(database)
+  const ledger = records(database, null)
   unsummed.adding = queue.add
 
   return {

@@ -2,6 +2,7 @@ import type { BudgetedCustomer } from '../ledger/customer.ts'
 import type { Nanos } from '../ledger/money.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { breath } from './records.ts'
+import type { SumUp } from './summing.ts'
 
 /**
  * Who has spent how much of a budget, by an index of budget and spend. A sum that was written in an
@@ -33,10 +34,16 @@ export const ON_OWN = `
   SELECT * FROM customers INDEXED BY customers_by_budget
   WHERE budget_id = ?1 AND deleted_at IS NULL AND spent >= ?2`
 
-/** `current` is a row with the sums of the period that holds a moment. */
+/** `current` is a row with the sums of the period that holds a moment; `sumUp` makes sums first. */
 export function nearLimits(
   database: Database,
-  current: (row: SqlRow, now: number) => BudgetedCustomer,
+  {
+    current,
+    sumUp,
+  }: {
+    readonly current: (row: SqlRow, now: number) => BudgetedCustomer
+    readonly sumUp: SumUp
+  },
 ): NearLimits {
   const rowsAbove = database.prepare(ABOVE)
   const ownBudgets = database.prepare(OWN_BUDGETS)
@@ -46,6 +53,7 @@ export function nearLimits(
 
   return {
     async *above(budgetId, amount, now) {
+      await sumUp()
       let place = [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
       for (;;) {
         const rows = rowsAbove.all(budgetId, ...place, amount)
@@ -56,6 +64,7 @@ export function nearLimits(
       }
     },
     async *nearOwn(share, now) {
+      await sumUp()
       for (let last = ''; ; await breath()) {
         const budgets = ownBudgets.all(last)
         yield budgets.flatMap(({ id, max_budget: max }) => {

@@ -14,10 +14,7 @@ export async function readRecords(
     const database = await openDatabase(path, 'readonly')
     try {
       requireThisSchema(database, path)
-      return {
-        records: records(database, { lags: true }),
-        close: () => database.close(),
-      }
+      return { records: records(database, null), close: () => database.close() }
     } catch (error) {
       database.close()
       throw error

@@ -10,6 +10,7 @@ import type {
 import type { Outcome, UsageSource } from '../ledger/settlement.ts'
 import type { Database, SqlRow, SqlValue, Statement } from '../runtime/sqlite.ts'
 import { correctedBy } from './corrections.ts'
+import type { SumUp } from './summing.ts'
 import { WHOLE_TAB_ROWS } from './tab-rows.ts'
 import { usageIn } from './usage-in.ts'
 
@@ -55,10 +56,10 @@ const BY_CHARGE = ['settled_at', 'charge', 'model', 'id']
 const BY_ID = ['settled_at', 'id']
 
 /**
- * `lags`: rows may wait to be summed up that no read makes sums of first (`afterSums`). The last of
- * a customer's are not among those of its tab then, and its rows are sought among all.
+ * `sumUp` makes what waits to be summed up, so that all rows of a customer are among those of its
+ * tab. Null: nobody here can, and its rows are sought among all.
  */
-export function records(database: Database, { lags = false } = {}): Records {
+export function records(database: Database, sumUp: SumUp | null): Records {
   const statements = new Map<string, Statement>()
   const prepare = (sql: string): Statement => {
     const known = statements.get(sql) ?? database.prepare(sql)
@@ -66,7 +67,7 @@ export function records(database: Database, { lags = false } = {}): Records {
     return known
   }
   const byId = prepare(`${SELECT} WHERE ledger.id = ?1`)
-  const runsOf = runsIn(database, lags)
+  const runsOf = runsIn(database, sumUp === null)
   const priceOf = pricesIn(database)
   const corrects = correctedBy(database)
   const toRecord = (row: SqlRow): LedgerRecord => {
@@ -93,6 +94,7 @@ export function records(database: Database, { lags = false } = {}): Records {
       return row !== null && runsOf(filter, 'newest first').some((run) => isIn(run, row))
     },
     async *slices(filter, { after, order, rows }) {
+      if (filter.customerId !== null) await sumUp?.()
       const all = runsOf(filter, order)
       const last = after === null ? null : byId.get(after)
       const first = last === null ? 0 : all.findIndex((run) => isIn(run, last))

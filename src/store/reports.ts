@@ -3,6 +3,7 @@ import type { DailyFilter, DailySum } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import { breath, keyNamedBy, type Records, records } from './records.ts'
 import { NOBODY } from './sum-table.ts'
+import type { SumUp } from './summing.ts'
 import { DAYS_OF_TAB, type TabUsage, tabUsage } from './tab-usage.ts'
 import { usageIn } from './usage-in.ts'
 
@@ -13,7 +14,7 @@ export type Reports = Records & {
   days(
     range: { readonly first: number; readonly last: number },
     of: readonly string[] | null,
-  ): number[]
+  ): Promise<number[]>
   /** The sums of a day, some at a time, so that nobody has to wait for all of them. */
   daySums(day: number, filter: DailyFilter): AsyncGenerator<readonly DailySum[]>
 }
@@ -21,7 +22,8 @@ export type Reports = Records & {
 /** Sums read at a time: about 2 ms. */
 const SLICE = 500
 
-export function reports(database: Database): Reports {
+/** `sumUp` makes sums before they are read. */
+export function reports(database: Database, sumUp: SumUp): Reports {
   const newestIn = database.prepare(NEWEST_DAY)
   const daysOfTab = database.prepare(DAYS_OF_TAB)
   const tabsOf = database.prepare('SELECT tab FROM customers WHERE id = ?1 ORDER BY tab')
@@ -30,9 +32,10 @@ export function reports(database: Database): Reports {
     [...new Set(ids)].flatMap((id) => tabsOf.all(id).map(({ tab }) => tab as number))
 
   return {
-    ...records(database),
-    tabs: tabUsage(database),
-    days({ first, last }, of) {
+    ...records(database, sumUp),
+    tabs: tabUsage(database, sumUp),
+    async days({ first, last }, of) {
+      await sumUp()
       if (of !== null) {
         const days = tabs(of).flatMap((tab) => daysOfTab.all(tab, first, last))
         return [...new Set(days.map(({ day }) => day as number))].sort((a, b) => b - a)
@@ -46,6 +49,7 @@ export function reports(database: Database): Reports {
       }
     },
     async *daySums(day, { customerIds, key, model }) {
+      await sumUp()
       const isWanted = (row: SqlRow) =>
         (key === null || row['key_hash'] === key.hash) && (model === null || row['model'] === model)
       const ranges = customerIds === null ? [EVERYBODY] : tabs(customerIds).map(only)

@@ -48,6 +48,10 @@ const measuresIn = (row: SqlRow): Measures => ({
   charge: row['charge'] as number,
 })
 
+/** Of rows that were added up. */
+export const measuresOfGathered = (rows: Gathered): Measures =>
+  measuresIn(Object.fromEntries(partsOf(rows).map((part, at) => [MEASURES[at]!, part])))
+
 /** A row that names its bucket and its model. */
 export const slotOf = (row: SqlRow): Slot => ({
   bucket: row['bucket'] as number,

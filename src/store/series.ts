@@ -1,12 +1,14 @@
-import { HOUR_MS } from '../ledger/day.ts'
+import { dayOf, dayOfHour, HOUR_MS } from '../ledger/day.ts'
 import type { RecordFilter, SeriesRange, Slot, TopCustomer } from '../ledger/record.ts'
 import type { Database, SqlRow, SqlValue } from '../runtime/sqlite.ts'
 import { columnsOf } from './daily.ts'
 import { breath } from './records.ts'
-import { MEASURES, measured, slotOf } from './rollups.ts'
-import { NOBODY } from './sum-table.ts'
+import { MEASURES, measured, measuresOfGathered, slotOf } from './rollups.ts'
+import { gathered, NOBODY } from './sum-table.ts'
+import type { SumUp } from './summing.ts'
 import { WHOLE_TAB_ROWS } from './tab-rows.ts'
 import { topCustomers } from './top-customers.ts'
+import type { WaitingTabs } from './waiting-tabs.ts'
 
 /**
  * What was used over time. Each of these reads sums, or the rows of a few customers, a little at a
@@ -15,8 +17,8 @@ import { topCustomers } from './top-customers.ts'
 export type Series = {
   /** Of all calls, by model. */
   ofModels(range: SeriesRange): AsyncGenerator<readonly Slot[]>
-  /** Of all calls, by day, at once: for a month or so. */
-  daysOfAll(first: number, last: number): readonly Slot[]
+  /** Of all calls, by day, at once: for a month or so. A day may come several times. */
+  daysOfAll(first: number, last: number): readonly Omit<Slot, 'model'>[]
   /** Of the calls with a key, by model and day; a hash of null is the master key. */
   ofKey(hash: string | null, days: SeriesRange): AsyncGenerator<readonly Slot[]>
   /** Of a customer, all its tabs together, by model; from its sums of days, or its rows. */
@@ -67,13 +69,19 @@ export function measuresOf(database: Database, table: 'ledger' | 'daily'): strin
   ].join()
 }
 
-export function series(database: Database): Series {
+/** `sumUp` makes sums before they are read; `waiting` is what is not in them. */
+export function series(
+  database: Database,
+  { sumUp, waiting }: { readonly sumUp: SumUp; readonly waiting: WaitingTabs },
+): Series {
   const hoursOfModels = database.prepare(HOURS_OF_MODELS)
   const daysOfKey = database.prepare(DAYS_OF_KEY)
   const daysOfTab = database.prepare(DAYS_OF_TAB_BY_MODEL(measuresOf(database, 'daily')))
   const rowsOfTab = database.prepare(ROWS_OF_TAB(measuresOf(database, 'ledger')))
   const tabsOf = database.prepare('SELECT tab FROM customers WHERE id = ?1')
   const keysOf = database.prepare('SELECT id FROM keys WHERE hash = ?1')
+
+  const top = topCustomers(database)
 
   const tabs = (id: string) => tabsOf.all(id).map(({ tab }) => tab as number)
   const keys = (hash: string | null) =>
@@ -94,8 +102,14 @@ export function series(database: Database): Series {
   }
 
   return {
-    daysOfAll: (first, last) => hoursOfModels.all(first * 24, last * 24 + 23, 24).map(slotOf),
+    daysOfAll(first, last) {
+      const late = gathered(waiting.rows(), ({ settledAt }) => dayOf(settledAt))
+        .map((rows) => ({ bucket: dayOfHour(rows.hour), ...measuresOfGathered(rows) }))
+        .filter(({ bucket }) => bucket >= first && bucket <= last)
+      return [...hoursOfModels.all(first * 24, last * 24 + 23, 24).map(slotOf), ...late]
+    },
     async *ofModels({ first, last, hours }) {
+      await sumUp()
       const end = (last + 1) * hours - 1
       for (let from = first * hours; from <= end; from += HOURS_AT_ONCE) {
         const found = hoursOfModels.all(from, Math.min(end, from + HOURS_AT_ONCE - 1), hours)
@@ -104,6 +118,7 @@ export function series(database: Database): Series {
       }
     },
     async *ofKey(hash, { first, last }) {
+      await sumUp()
       for (const id of keys(hash)) {
         for (let from = first; from <= last; from += DAYS_AT_ONCE) {
           yield daysOfKey.all(id, from, Math.min(last, from + DAYS_AT_ONCE - 1)).map(slotOf)
@@ -112,6 +127,7 @@ export function series(database: Database): Series {
       }
     },
     async *ofCustomer(id, range, key) {
+      await sumUp()
       const wanted = key === null ? null : new Set(keys(key.hash))
       const isWanted = (row: SqlRow) => wanted?.has((row['key_id'] as number) ?? NOBODY) ?? true
       for (const tab of tabs(id)) {
@@ -127,9 +143,13 @@ export function series(database: Database): Series {
       }
     },
     async *hoursOfTabs(of, range) {
+      await sumUp()
       for (const tab of of) yield* rowsOf(tab, range, () => true)
     },
-    topCustomers: topCustomers(database),
+    async topCustomers(days, most) {
+      await sumUp()
+      return top(days, most)
+    },
   }
 }
 

@@ -37,7 +37,7 @@ import { type StoredResponses, storedResponses } from './responses.ts'
 import { type Series, series } from './series.ts'
 import { type Sessions, sessionTable } from './sessions.ts'
 import { type Statements, statements } from './statements.ts'
-import { afterSums, type Summing, summing } from './summing.ts'
+import { type Summing, summing } from './summing.ts'
 import { troubleRefusal, unusable } from './trouble.ts'
 import { copyBackElsewhere, tidyUp, watchWal } from './wal.ts'
 
@@ -89,10 +89,10 @@ export class Store {
     const pending = this.#ledger.unsummed
     this.#flush = new Flush(database, options.path, { tookMs: options.committed, pending })
     this.#summing = summing(pending, this.#flush)
-    const summed = afterSums(database, this.#summing.now)
+    const { all: sumUp } = this.#summing
     const { periodOf, now, newId, changed } = options
     const parts = { budgets: this.#budgets, ledger: this.#ledger, periodOf }
-    this.#customers = customerTable(database, { ...parts, summed })
+    this.#customers = customerTable(database, { ...parts, sumUp })
     this.#changes = customerChanges({ ...parts, customers: this.#customers, now, newId })
     this.keys = keyStore({
       ...parts,
@@ -120,9 +120,9 @@ export class Store {
     this.openCalls = openCalls(database, { flush: this.#flush, ledger: this.#ledger })
     this.answers = keptAnswers(database)
     this.responses = storedResponses(database)
-    this.reports = reports(summed)
+    this.reports = reports(database, sumUp)
     this.sessions = sessionTable(database, this.#flush)
-    this.series = series(summed)
+    this.series = series(database, { sumUp, waiting: pending.tabs })
     this.statements = statements(database)
     this.rates = rates(this.#ledger, { flush: this.#flush, sumUp: this.#summing.now, now })
     this.countCustomers = customerCounts(database).count

@@ -61,14 +61,18 @@ export type SumTable = {
   partsOf(rows: Gathered): number[]
 }
 
-export function gathered(rows: readonly Summable[]): Gathered[] {
-  const all = new Map<string, Gathered>()
+/** `groupOf`: what tells rows apart, if it is less than that. */
+export function gathered(
+  rows: Iterable<Summable>,
+  groupOf: (row: Summable) => string | number = groupOfRow,
+): Gathered[] {
+  const all = new Map<string | number, Gathered>()
   for (const row of rows) {
-    const { tab, keyId, model, deployment } = row
-    const hour = hourOf(row.settledAt)
-    const key = keyOf([tab, keyId, model, deployment, hour])
+    const key = groupOf(row)
     let of = all.get(key)
     if (of === undefined) {
+      const { tab, keyId, model, deployment } = row
+      const hour = hourOf(row.settledAt)
       of = { tab, keyId, model, deployment, hour, usage: {}, ...NOTHING }
       all.set(key, of)
     }
@@ -76,6 +80,9 @@ export function gathered(rows: readonly Summable[]): Gathered[] {
   }
   return [...all.values()]
 }
+
+const groupOfRow = ({ tab, keyId, model, deployment, settledAt }: Summable): string =>
+  keyOf([tab, keyId, model, deployment, hourOf(settledAt)])
 
 const NOTHING = {
   calls: 0,

@@ -1,4 +1,3 @@
-import type { Database } from '../runtime/sqlite.ts'
 import type { Flush } from './flush.ts'
 import type { Unsummed } from './unsummed.ts'
 
@@ -12,23 +11,27 @@ const DUE_MS = 2_000
 const LOOK_EVERY_MS = 20
 
 /**
- * As many tabs may wait: who reads sums of all waits until they are made, 30 µs each. Beyond that
- * the oldest are summed up with each commit, some at a time.
+ * As many tabs may wait. Beyond that the oldest are summed up with each commit, some at a time. Who
+ * reads sums of all waits until they are made, and others have their turn between one part and the
+ * next.
  */
 const TABS_MAX = 1_024
-const TABS_AT_ONCE = 32
-const ROWS_AT_ONCE = 512
+const AT_ONCE = { tabs: 32, rows: 512 }
+
+/** For who is about to read sums of all: resolves when what waits by now is summed up. */
+export type SumUp = () => Promise<void>
 
 /** Sums rows up in time. */
 export type Summing = {
-  /** For who is about to read sums: of a tab, or of all. */
-  readonly now: (tab?: number) => void
+  readonly all: SumUp
+  /** The same of one tab, at once. */
+  readonly now: (tab: number) => void
   readonly stop: () => void
 }
 
 export function summing(
   unsummed: Unsummed,
-  flush: Pick<Flush, 'soon' | 'now' | 'isHealthy'>,
+  flush: Pick<Flush, 'soon' | 'attempt' | 'now' | 'isHealthy'>,
 ): Summing {
   let timer: ReturnType<typeof setTimeout> | null = null
   /** What is queued to be summed up. While the disk takes nothing, it stays so. */
@@ -48,8 +51,7 @@ export function summing(
   const look = () => {
     timer = null
     if (queued === null) {
-      const most = { tabs: TABS_AT_ONCE, rows: ROWS_AT_ONCE }
-      const due = unsummed.tabs.due(performance.now() - DUE_MS, most)
+      const due = unsummed.tabs.due(performance.now() - DUE_MS, AT_ONCE)
       if (due.length > 0) queue(due)
     }
     wait()
@@ -60,14 +62,19 @@ export function summing(
   unsummed.left = () => {
     const tooMany = unsummed.tabs.size - TABS_MAX
     if (queued === null && unsummed.tabs.full.size > 0) queue(unsummed.tabs.full)
-    if (queued === null && tooMany > 0) queue(unsummed.tabs.oldest(Math.max(tooMany, TABS_AT_ONCE)))
+    if (queued === null && tooMany > 0) queue(unsummed.tabs.oldest(Math.max(tooMany, AT_ONCE.tabs)))
     wait()
   }
   wait()
   return {
+    async all() {
+      for (const tabs of unsummed.tabs.parts(AT_ONCE)) {
+        await flush.attempt(() => unsummed.sum(tabs))
+      }
+    },
     now(tab) {
-      if (tab === undefined ? unsummed.tabs.size === 0 : !unsummed.tabs.has(tab)) return
-      queue(tab === undefined ? 'all' : [tab])
+      if (!unsummed.tabs.has(tab)) return
+      queue([tab])
       try {
         flush.now()
       } catch (error) {
@@ -82,18 +89,3 @@ export function summing(
     },
   }
 }
-
-/** A database of which every read is of sums that are up to date. */
-export const afterSums = (database: Database, sumUp: () => void): Database => ({
-  ...database,
-  prepare(sql) {
-    const { run, get, all } = database.prepare(sql)
-    const after =
-      <Given extends unknown[], Read>(read: (...given: Given) => Read) =>
-      (...given: Given) => {
-        sumUp()
-        return read(...given)
-      }
-    return { run, get: after(get), all: after(all) }
-  },
-})

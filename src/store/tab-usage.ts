@@ -4,6 +4,7 @@ import type { ModelSum } from '../ledger/record.ts'
 import type { Database, SqlRow } from '../runtime/sqlite.ts'
 import { KIND_COLUMNS } from './daily.ts'
 import { breath } from './records.ts'
+import type { SumUp } from './summing.ts'
 import { WHOLE_TAB_ROWS } from './tab-rows.ts'
 import { usageIn } from './usage-in.ts'
 
@@ -22,7 +23,8 @@ export type TabUsage = {
 const SLICE = 500
 const NEVER = Number.MAX_SAFE_INTEGER
 
-export function tabUsage(database: Database): TabUsage {
+/** `sumUp` makes sums before they are read. */
+export function tabUsage(database: Database, sumUp: SumUp): TabUsage {
   const daysOf = database.prepare(DAYS_OF_TAB)
   const onDay = database.prepare(TAB_ON_DAY)
   const between = database.prepare(TAB_BETWEEN)
@@ -30,6 +32,7 @@ export function tabUsage(database: Database): TabUsage {
 
   const usage: TabUsage = {
     async *days(tab, { first, last }) {
+      await sumUp()
       const days = daysOf.all(tab, first, last).map(({ day }) => day as number)
       for (const day of days.sort((a, b) => a - b)) {
         yield { day, sums: onDay.all(day, tab).map(toSum) }
@@ -37,6 +40,7 @@ export function tabUsage(database: Database): TabUsage {
       }
     },
     async *since(tab, from) {
+      await sumUp()
       const first = dayOf(from)
       const isWhole = dayStart(first) === from
       // A day has sums as a whole only: what is left of one is in its rows.

@@ -17,6 +17,9 @@ type Waiting = {
   readonly rows: Charged[]
 }
 
+/** Of tabs that are to be summed up, and of their rows. */
+type Most = { readonly tabs: number; readonly rows: number }
+
 /** A tab with so many rows is full: to sum it up takes some 1 ms, in which nobody has a turn. */
 const ROWS_OF_FULL = 256
 
@@ -41,6 +44,10 @@ export class WaitingTabs {
     return this.#tabs.keys()
   }
 
+  *rows(): Generator<Charged['row']> {
+    for (const { rows } of this.#tabs.values()) for (const { row } of rows) yield row
+  }
+
   /** The place of the first row; null: none waits. */
   get firstPlace(): number | null {
     const [first] = this.#tabs.values()
@@ -61,18 +68,31 @@ export class WaitingTabs {
    * Those that have waited since before a moment (`performance`), the longest first; no more than
    * so many, and no more once so many rows are theirs.
    */
-  due(
-    before: number,
-    { tabs: tabsMost, rows: rowsMost }: { tabs: number; rows: number },
-  ): number[] {
+  due(before: number, most: Most): number[] {
     const tabs: number[] = []
     let found = 0
     for (const [tab, { since, rows }] of this.#tabs) {
-      if (since >= before || tabs.length >= tabsMost || found >= rowsMost) break
+      if (since >= before || tabs.length >= most.tabs || found >= most.rows) break
       tabs.push(tab)
       found += rows.length
     }
     return tabs
+  }
+
+  /** All that are there now, in parts; what is gone when a part is made is not in it. */
+  *parts(most: Most): Generator<number[]> {
+    let part: number[] = []
+    let rows = 0
+    for (const tab of [...this.#tabs.keys()]) {
+      if (!this.has(tab)) continue
+      part.push(tab)
+      rows += this.rowsOn(tab).length
+      if (part.length < most.tabs && rows < most.rows) continue
+      yield part
+      part = []
+      rows = 0
+    }
+    if (part.length > 0) yield part
   }
 
   keep(charged: Charged, place: number) {

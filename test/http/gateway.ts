@@ -164,7 +164,7 @@ const NO_REPORTS: ServerParts['reports'] = {
   find: () => null,
   isPlace: () => false,
   async *slices() {},
-  days: () => [],
+  days: async () => [],
   async *daySums() {},
 }
 

@@ -117,7 +117,7 @@ describe('GET /spend/logs', () => {
       reports: {
         find: () => null,
         isPlace: () => true,
-        days: () => [],
+        days: async () => [],
         async *daySums(): AsyncGenerator<DailySum[]> {},
         async *slices(_, { rows }) {
           for (;;) {

@@ -179,7 +179,7 @@ test('nothing is pruned that is still to be sent, in the queue, pending or dead'
   }
   await store.exports.begin([A])
   for (const day of [40, 30, 20]) await book(store, 1, NOW - day * DAY_MS)
-  sumUp(store)
+  await sumUp(store)
   const dayBefore = (days: number) => Math.floor((NOW - days * DAY_MS) / DAY_MS) * DAY_MS
   expect(await prune(order)).toEqual({ before: dayBefore(40), rows: 0, heldBackBy: 'export' })
 

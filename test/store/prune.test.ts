@@ -67,7 +67,7 @@ describe('a pruned ledger', () => {
           await charge(store, ids[of]!, at, amount)
         }
         clock.now = NOW
-        sumUp(store)
+        await sumUp(store)
         const before = sumsOf(store, ids)
         for (const day of days) {
           const done = await prune(order(path, day))
@@ -99,7 +99,7 @@ describe('a pruned ledger', () => {
     for (const at of [FIRST, month - 1, month, NOW]) await charge(store, a!, at, 5)
     // Of a row that is not in the sums nothing is taken away.
     expect(await prune(order(path, NOW))).toMatchObject({ rows: 0 })
-    sumUp(store)
+    await sumUp(store)
     const done = await prune(order(path, NOW))
     expect(done).toEqual({ before: Date.UTC(2026, 4, 31), rows: 1, heldBackBy: 'period' })
     store.close()
@@ -142,7 +142,7 @@ test('tollgate prune writes what goes to a file first, and says what is wrong', 
   for (let day = 0; day < 4; day += 1) {
     await store.commit(charged(customer, { charge: nanos(3), settledAt: FIRST + day * DAY_MS }), [])
   }
-  sumUp(store)
+  await sumUp(store)
   const folder = newFolder()
   const prunes = (...args: string[]) =>
     run([...PROGRAMS[0][1](), 'prune', '--db', path, ...args], { folder })

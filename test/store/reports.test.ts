@@ -158,7 +158,7 @@ test('the sums of each day are those of its rows, whatever was charged, correcte
 
       const ids = customerId === null ? null : [customerId]
       const found = new Map<string, Record<string, number>>()
-      for (const day of store.reports.days({ first: 0, last: 9 }, ids)) {
+      for (const day of await store.reports.days({ first: 0, last: 9 }, ids)) {
         const about = { customerIds: ids, key, model }
         for await (const sums of store.reports.daySums(day, about)) {
           for (const { customerId, key, model, usage, calls, failedCalls, cost, charge } of sums) {
