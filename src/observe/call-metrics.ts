@@ -22,15 +22,19 @@ const OTHER_UNITS: Readonly<Partial<Record<Kind, string>>> = {
   characters: 'characters',
 }
 
+/** By two labels. They are not joined to one key: to build and look that up costs each call 1 µs. */
+type ByTwo = Map<string, Map<string, number>>
+
 /** Sums of settled calls. */
 class Charged {
-  readonly calls = new Map<string, number>()
+  /** By outcome and where their usage is from. */
+  readonly calls: ByTwo = new Map()
   readonly usage: Record<Kind, number> = { ...NO_USAGE }
   cost = 0
   charge = 0
 
   add({ outcome, usageSource, usage, cost, charge }: LedgerRow) {
-    count(this.calls, `${outcome} ${usageSource}`)
+    countByTwo(this.calls, outcome, usageSource)
     for (const kind of KINDS) this.usage[kind] += usage[kind] ?? 0
     this.cost += cost
     this.charge += charge
@@ -54,8 +58,8 @@ class OfModel {
 export class CallMetrics implements Watcher {
   readonly #isServed: (model: string) => boolean
   readonly #models = new Map<string, OfModel>()
-  /** By result and deployment. */
-  readonly #attempts = new Map<string, number>()
+  /** By deployment and result. */
+  readonly #attempts: ByTwo = new Map()
   /** Null: no customer is told apart. */
   readonly #customers: Map<string, Charged> | null
 
@@ -86,7 +90,7 @@ export class CallMetrics implements Watcher {
     count(model.answers, status!)
     if (refusal !== null) count(model.refusals, refusal satisfies RefusalCode | 'internal')
     for (const tried of seen.tries) {
-      count(this.#attempts, `${resultOf(tried, seen)} ${tried.deployment.id}`)
+      countByTwo(this.#attempts, tried.deployment.id, resultOf(tried, seen))
     }
     if (row === null || subject === null) return
     const key = subject.isStream ? 'true' : 'false'
@@ -142,10 +146,7 @@ export class CallMetrics implements Watcher {
       counter(
         'attempts_total',
         'Calls sent to a deployment, by what came of it: a failed one may have gone to another.',
-        counted(this.#attempts, (key) => {
-          const at = key.indexOf(' ')
-          return { deployment: key.slice(at + 1), result: key.slice(0, at) }
-        }),
+        countedByTwo(this.#attempts, (deployment, result) => ({ deployment, result })),
       ),
       ...this.#customerFamilies(),
     ]
@@ -195,11 +196,22 @@ const count = <Key>(counts: Map<Key, number>, key: Key) =>
 const counted = <Key>(counts: Map<Key, number>, labelsOf: (key: Key) => Sample['labels']) =>
   [...counts].map(([key, value]) => ({ labels: labelsOf(key), value }))
 
+function countByTwo(counts: ByTwo, first: string, second: string) {
+  let of = counts.get(first)
+  if (of === undefined) {
+    of = new Map()
+    counts.set(first, of)
+  }
+  count(of, second)
+}
+
+const countedByTwo = (
+  counts: ByTwo,
+  labelsOf: (first: string, second: string) => Sample['labels'],
+): Sample[] => [...counts].flatMap(([first, of]) => counted(of, (key) => labelsOf(first, key)))
+
 const callSamples = ({ calls }: Charged, labels: Sample['labels']): Sample[] =>
-  counted(calls, (key) => {
-    const [outcome, usage_source] = key.split(' ') as [string, string]
-    return { ...labels, outcome, usage_source }
-  })
+  countedByTwo(calls, (outcome, usage_source) => ({ ...labels, outcome, usage_source }))
 
 function usageSamples(
   usage: Charged['usage'],
