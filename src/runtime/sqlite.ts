@@ -45,9 +45,10 @@ async function openOnBun(path: string, mode: 'readwrite' | 'readonly'): Promise<
     prepare(sql) {
       const statement = database.prepare<SqlRow, SqlValue[]>(sql)
       return {
-        run: (...values) => void statement.run(...values),
-        get: (...values) => statement.get(...values),
-        all: (...values) => statement.all(...values),
+        // Bound, as a function that passes its values on takes as long as SQLite for a row of thirty.
+        run: statement.run.bind(statement),
+        get: statement.get.bind(statement),
+        all: statement.all.bind(statement),
       }
     },
     exec: (sql) => void database.run(sql),
