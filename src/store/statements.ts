@@ -21,12 +21,7 @@ export function statements(database: Database): Statements {
   const others = database.prepare(`
     SELECT * FROM credit_entries
     WHERE tab = ?1 AND created_at >= ?2 AND created_at < ?3 AND kind <> 'draw' ORDER BY id`)
-  const corrected = database.prepare(`
-    SELECT settled_at, model, ledger.charge, corrects, reason FROM ledger
-    LEFT JOIN corrections ON corrections.id = ledger.id
-    LEFT JOIN correction_batches ON correction_batches.id = batch
-    WHERE outcome = 'correction' AND settled_at >= ?2 AND settled_at < ?3 AND tab = ?1
-    ORDER BY settled_at, ledger.id`)
+  const corrected = database.prepare(CORRECTIONS_OF_TAB)
 
   return {
     wallet(tab, from, until) {
@@ -48,3 +43,13 @@ export function statements(database: Database): Statements {
       })),
   }
 }
+
+/** They are few: all of a time are sought by their outcome. */
+export const CORRECTIONS_OF_TAB = `
+  SELECT settled_at, model, ledger.charge, corrects, reason
+  FROM ledger INDEXED BY ledger_by_outcome
+    LEFT JOIN corrections ON corrections.id = ledger.id
+    LEFT JOIN correction_batches ON correction_batches.id = batch
+  WHERE outcome = 'correction' AND outcome <> 'ok' AND settled_at >= ?2 AND settled_at < ?3
+    AND tab = ?1
+  ORDER BY settled_at, ledger.id`

@@ -8,6 +8,7 @@ import { addKinds, KIND_COLUMNS, wrongDays } from '../../src/store/daily.ts'
 import { NEWEST_DAY } from '../../src/store/reports.ts'
 import { wrongRollups } from '../../src/store/rollups.ts'
 import { migrate, SCHEMA_VERSION } from '../../src/store/schema.ts'
+import { CORRECTIONS_OF_TAB } from '../../src/store/statements.ts'
 import { DAYS_OF_TAB, TAB_BETWEEN, TAB_ON_DAY, TAB_PLACE } from '../../src/store/tab-usage.ts'
 import { verify } from '../../src/store/verify.ts'
 import { charged, newFolder, openStore } from '../support/store.ts'
@@ -123,8 +124,12 @@ test.each([
 test.each([
   [TAB_PLACE, 'SEARCH tab_rows USING PRIMARY KEY (tab=? AND settled_at>? AND settled_at<?)'],
   [TAB_ON_DAY, 'SEARCH daily USING PRIMARY KEY (day=? AND tab=?)'],
+  [
+    CORRECTIONS_OF_TAB,
+    'SEARCH ledger USING INDEX ledger_by_outcome (outcome=? AND settled_at>? AND settled_at<?)',
+  ],
   [TAB_BETWEEN, 'SEARCH tab_rows USING PRIMARY KEY (tab=? AND settled_at>? AND settled_at<?)'],
-])('what is read for one tab is what is on that tab: %s', async (sql, step) => {
+])('what is read for one tab is what is on that tab, or is rare: %s', async (sql, step) => {
   const database = await openDatabase(':memory:', 'readwrite')
   migrate(database)
   const [search] = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
