@@ -61,7 +61,7 @@ export class WaitingTabs {
 
   /** So many tabs, those that have waited longest. */
   oldest(many: number): number[] {
-    return [...this.#tabs.keys()].slice(0, many)
+    return this.due(Number.POSITIVE_INFINITY, { tabs: many, rows: Number.POSITIVE_INFINITY })
   }
 
   /**
