@@ -32,8 +32,11 @@ export type OwnerParts<Self> = {
   readonly walletOf?: (self: Self) => Wallet | null
 }
 
-/** Owners kept in memory; one more lets go of those that are at rest. */
-const LIVE_MAX = 100_000
+/**
+ * Owners kept in memory, some 2 KB each, and as much again until it is collected; one more lets go
+ * of those that are at rest.
+ */
+const LIVE_MAX = 25_000
 
 /** The customers or the keys in memory, loaded when first needed and let go at rest. */
 export class LiveOwners<Self extends Row> {
