@@ -22,7 +22,7 @@ const OTHER_UNITS: Readonly<Partial<Record<Kind, string>>> = {
   characters: 'characters',
 }
 
-/** By two labels. They are not joined to one key: to build and look that up costs each call 1 µs. */
+/** By two labels, which are not joined to one key: to build that costs each call 1 µs. */
 type ByTwo = Map<string, Map<string, number>>
 
 /** Sums of settled calls. */

@@ -16,7 +16,7 @@ const LOOK_EVERY_MS = 20
  * next.
  */
 const TABS_MAX = 1_024
-const AT_ONCE = { tabs: 32, rows: 512 }
+const AT_ONCE = { tabs: 32, rows: 256 }
 
 /** For who is about to read sums of all: resolves when what waits by now is summed up. */
 export type SumUp = () => Promise<void>

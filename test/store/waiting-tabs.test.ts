@@ -30,9 +30,9 @@ test('a tab that is gone when its part is made is in none', () => {
   expect([...parts]).toEqual([[3]])
 })
 
-test('a tab is full with 256 rows, until it is removed', () => {
+test('a tab is full with 64 rows, until it is removed', () => {
   const waiting = new WaitingTabs()
-  for (let row = 0; row < 255; row++) waiting.keep(rowOn(7), 1)
+  for (let row = 0; row < 63; row++) waiting.keep(rowOn(7), 1)
   expect([...waiting.full]).toEqual([])
   waiting.keep(rowOn(7), 1)
   expect([...waiting.full]).toEqual([7])
