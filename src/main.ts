@@ -1,4 +1,4 @@
-import { commandLine, liftFetchLimit } from './runtime/runtime.ts'
+import { applySettings, commandLine } from './runtime/runtime.ts'
 
 /** Commands that fetch nothing. */
 const OTHERS = new Set([
@@ -14,7 +14,7 @@ const OTHERS = new Set([
 ])
 
 // Before all else is loaded, because it may begin the process anew: half of the time of a start.
-if (!OTHERS.has(commandLine()[0] ?? '')) liftFetchLimit()
+if (!OTHERS.has(commandLine()[0] ?? '')) applySettings()
 
 const { run } = await import('./command-line.ts')
 await run()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { BUN_SETTINGS } from '../../src/runtime/runtime.ts'
 import { bookedOn } from '../support/books.ts'
 import { PROGRAMS, run, SOURCE } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
@@ -124,7 +125,7 @@ test.each(PROGRAMS)('in a terminal the log is text, in colours: %s', async (_, c
     '0',
   ]
   const { PATH, HOME } = process.env
-  const env = { PATH, HOME, TOLLGATE_MASTER_KEY: 'sk-test', BUN_CONFIG_MAX_HTTP_REQUESTS: '65535' }
+  const env = { PATH, HOME, TOLLGATE_MASTER_KEY: 'sk-test', ...BUN_SETTINGS }
   const child = Bun.spawn([...command(), ...flags], { cwd: folder, env, terminal })
   try {
     await eventually(() => expect(seen).toContain('is listening on'), { deadlineMs: 20_000 })

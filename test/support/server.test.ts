@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { BUN_SETTINGS } from '../../src/runtime/runtime.ts'
 import { eventually } from './eventually.ts'
 import { Gate } from './gate.ts'
 import { startReceiver } from './receiver.ts'
@@ -42,7 +43,7 @@ test('nothing of our environment leaks into the server but PATH and HOME', async
   await using server = await startServer({ ...standIn(ECHO), env })
   const { json } = await server.ask('/')
   expect(json.environment.sort()).toEqual([
-    'BUN_CONFIG_MAX_HTTP_REQUESTS',
+    ...Object.keys(BUN_SETTINGS),
     'HOME',
     'PATH',
     'TOLLGATE_MASTER_KEY',

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { BUN_SETTINGS } from '../../src/runtime/runtime.ts'
 import { launch } from './process.ts'
 
 /** The real server, as a process of its own. */
@@ -96,8 +97,8 @@ function environmentOf({ env }: ServerOptions): Record<string, string> {
     PATH: `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env['PATH'] ?? ''}`,
     HOME: process.env['HOME'],
     TOLLGATE_MASTER_KEY: 'sk-test',
-    // The server sets it itself, at the cost of a second start.
-    BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
+    // The server sets them itself, at the cost of a second start.
+    ...BUN_SETTINGS,
     ...env,
   }
   const given = Object.entries(all).filter(([, value]) => value !== undefined)
