@@ -21,7 +21,8 @@ test('what is committed is copied back beside the commits, and a long WAL begins
   await store.createCustomer({ ...nothing, id: 'a' })
   const sizeOf = (end: string) => statSync(`${path}${end}`).size / MB
   await write(store, 40)
-  expect(sizeOf('-wal')).toBeGreaterThan(40)
+  // It may have begun anew once meanwhile, which it does from 32 MB on.
+  expect(sizeOf('-wal')).toBeGreaterThan(30)
   // Nobody writes now: what is copied, the thread has copied.
   await eventually(() => expect(sizeOf('')).toBeGreaterThan(1))
   await eventually(async () => {
