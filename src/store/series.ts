@@ -80,7 +80,6 @@ export function series(
   const rowsOfTab = database.prepare(ROWS_OF_TAB(measuresOf(database, 'ledger')))
   const tabsOf = database.prepare('SELECT tab FROM customers WHERE id = ?1')
   const keysOf = database.prepare('SELECT id FROM keys WHERE hash = ?1')
-
   const top = topCustomers(database)
 
   const tabs = (id: string) => tabsOf.all(id).map(({ tab }) => tab as number)

@@ -35,14 +35,13 @@ export function summing(
 ): Summing {
   let timer: ReturnType<typeof setTimeout> | null = null
   /** What is queued to be summed up. While the disk takes nothing, it stays so. */
-  let queued: Set<number> | 'all' | null = null
-  const queue = (tabs: Iterable<number> | 'all') => {
+  let queued: Set<number> | null = null
+  const queue = (tabs: Iterable<number>) => {
     const isFirst = queued === null
-    if (tabs === 'all' || queued === 'all') queued = 'all'
-    else queued = new Set([...(queued ?? []), ...tabs])
+    queued = new Set([...(queued ?? []), ...tabs])
     if (!isFirst) return
     flush.soon(
-      () => unsummed.sum(queued === 'all' ? undefined : (queued ?? [])),
+      () => unsummed.sum(queued ?? []),
       () => {
         queued = null
       },
@@ -68,7 +67,7 @@ export function summing(
   wait()
   return {
     async all() {
-      for (const tabs of unsummed.tabs.parts(AT_ONCE)) {
+      for (const tabs of unsummed.tabs.parts(AT_ONCE, performance.now())) {
         await flush.attempt(() => unsummed.sum(tabs))
       }
     },
@@ -84,7 +83,7 @@ export function summing(
     },
     stop() {
       unsummed.left = () => {}
-      queue('all')
+      flush.soon(() => unsummed.sum())
       if (timer !== null) clearTimeout(timer)
     },
   }

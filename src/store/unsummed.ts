@@ -158,11 +158,12 @@ export class Unsummed implements Pending {
     for (const tab of tabs) {
       const ofTab = this.#waitingOn(tab)
       if (ofTab.length === 0) continue
+      const rowsOfTab = ofTab.map(({ row }) => row)
       // First of all: what was charged in a period is summed from there.
-      this.#addToTabs(ofTab.map(({ row }) => row))
+      this.#addToTabs(rowsOfTab)
       this.#chargeTab(tab, ofTab)
       summed.add(tab)
-      for (const { row } of ofTab) rows.push(row)
+      rows.push(...rowsOfTab)
     }
     if (rows.length === 0) return
     this.#addUp(rows)

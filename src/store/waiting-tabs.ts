@@ -64,29 +64,24 @@ export class WaitingTabs {
     return this.due(Number.POSITIVE_INFINITY, { tabs: many, rows: Number.POSITIVE_INFINITY })
   }
 
-  /**
-   * Those that have waited since before a moment (`performance`), the longest first; no more than
-   * so many, and no more once so many rows are theirs.
-   */
+  /** The first part of those that have waited since before a moment (`performance`). */
   due(before: number, most: Most): number[] {
-    const tabs: number[] = []
-    let found = 0
-    for (const [tab, { since, rows }] of this.#tabs) {
-      if (since >= before || tabs.length >= most.tabs || found >= most.rows) break
-      tabs.push(tab)
-      found += rows.length
-    }
-    return tabs
+    const [first = []] = this.parts(most, before)
+    return first
   }
 
-  /** All that are there now, in parts; what is gone when a part is made is not in it. */
-  *parts(most: Most): Generator<number[]> {
+  /**
+   * All that have waited since a moment (`performance`) or longer, the longest first, in parts: of
+   * no more than so many tabs, and of none more once so many rows are theirs. What is gone when a
+   * part is made is not in it.
+   */
+  *parts(most: Most, since = Number.POSITIVE_INFINITY): Generator<number[]> {
     let part: number[] = []
     let rows = 0
-    for (const tab of [...this.#tabs.keys()]) {
-      if (!this.has(tab)) continue
+    for (const [tab, waiting] of this.#tabs) {
+      if (waiting.since > since) break
       part.push(tab)
-      rows += this.rowsOn(tab).length
+      rows += waiting.rows.length
       if (part.length < most.tabs && rows < most.rows) continue
       yield part
       part = []

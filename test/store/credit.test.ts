@@ -6,7 +6,7 @@ import { type Nanos, nanos } from '../../src/ledger/money.ts'
 import { prune } from '../../src/store/prune.ts'
 import { Store } from '../../src/store/store.ts'
 import { verify } from '../../src/store/verify.ts'
-import { charged, newFolder, openStore, periodOf } from '../support/store.ts'
+import { charged, faultsAfter, newFolder, openStore, periodOf } from '../support/store.ts'
 
 const nothing = { profile: {}, limits: null, spent: null }
 const terms = { priority: 50, expiresAt: null }
@@ -132,9 +132,7 @@ describe('verify', () => {
     const { store, path, charge } = await paid(10)
     await charge(3, 'drawn')
     store.close()
-    using database = new Database(path)
-    database.run(sql)
-    expect((await verify(path)).faults.join('\n')).toContain(fault)
+    expect(await faultsAfter(path, sql)).toContain(fault)
   })
 
   test('finds more given back than a call drew', async () => {

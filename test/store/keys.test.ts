@@ -1,11 +1,10 @@
-import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import type { SecretMark, VirtualKey } from '../../src/ledger/key.ts'
 import { fromDollars, nanos, ZERO } from '../../src/ledger/money.ts'
 import type { Settlement } from '../../src/ledger/settlement.ts'
 import type { KeyChange } from '../../src/store/key-changes.ts'
 import { verify } from '../../src/store/verify.ts'
-import { charged, openStore } from '../support/store.ts'
+import { charged, faultsAfter, openStore } from '../support/store.ts'
 
 const nothing: KeyChange = { profile: {}, limits: null, spent: null }
 const monthly = { maxBudget: fromDollars(10), duration: '1mo' }
@@ -119,9 +118,7 @@ describe('verify', () => {
     const { key } = await store.keys.create(mark('k'), nothing)
     await store.commit(withKey(key, { charge: 3, settledAt: 1 }), [])
     store.close()
-    using database = new Database(path)
-    database.run(sql)
-    expect((await verify(path)).faults.join('\n')).toContain(fault)
+    expect(await faultsAfter(path, sql)).toContain(fault)
   })
 })
 

@@ -1,9 +1,9 @@
-import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { dayOf } from '../../src/ledger/day.ts'
 import { verify } from '../../src/store/verify.ts'
 import { rowsOf } from '../support/books.ts'
 import { resellersDay } from '../support/reseller.ts'
+import { faultsAfter } from '../support/store.ts'
 
 test('the books of a reseller’s day balance: costs, charges, allowances and wallets', async () => {
   const { store, path, refused, day } = await resellersDay(5_000)
@@ -50,7 +50,5 @@ test.each([
 ])('verify finds what %p has done', async (sql, fault) => {
   const { store, path } = await resellersDay(300)
   store.close()
-  using database = new Database(path)
-  database.run(sql)
-  expect((await verify(path)).faults.join('\n')).toContain(fault)
+  expect(await faultsAfter(path, sql)).toContain(fault)
 })

@@ -1,9 +1,7 @@
 import { Database as BunDatabase } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
 import { nanos } from '../../src/ledger/money.ts'
 import type { RecordFilter } from '../../src/ledger/record.ts'
-import { openDatabase } from '../../src/runtime/sqlite.ts'
 import { MIGRATIONS } from '../../src/store/migrations.ts'
 import { readRecords } from '../../src/store/reading.ts'
 import type { Records } from '../../src/store/records.ts'
@@ -12,7 +10,7 @@ import type { Store } from '../../src/store/store.ts'
 import { CREATE_TAB_ROWS } from '../../src/store/tab-rows.ts'
 import { verify } from '../../src/store/verify.ts'
 import { eventually } from '../support/eventually.ts'
-import { charged, copyAsIs, NANO_A_TOKEN, newFolder, openStore } from '../support/store.ts'
+import { charged, copyAsIs, faultsAfter, olderDatabase, openStore } from '../support/store.ts'
 
 const BEFORE_TAB_ROWS = MIGRATIONS.findIndex(({ sql }) => sql === CREATE_TAB_ROWS)
 
@@ -87,28 +85,11 @@ test('a tab on which many calls wait is summed up before its time', async () => 
 })
 
 test('a database of an older version has the rows that were summed up, and the others later', async () => {
-  const older = await openDatabase(join(newFolder(), 'tollgate.db'), 'readwrite')
-  migrate(older, BEFORE_TAB_ROWS)
-  older.prepare('INSERT INTO prices VALUES (1, ?1)').run(NANO_A_TOKEN)
-  older.exec(`
-    INSERT INTO customers
-      (tab, id, blocked, metadata, spent, total_spent, period_start, told, created_at, updated_at)
-      VALUES (1, 'alice', 0, '{}', 5, 5, 0, '[]', 0, 0);`)
-  for (const [id, tab] of [
-    ['x', 1],
-    ['y', 1],
-    ['z', null],
-  ]) {
-    older
-      .prepare(`
-        INSERT INTO ledger
-          (id, tab, customer_id, model, deployment, outcome, usage_source, price_id, cost, charge,
-            counted, started_at, settled_at, input, cached_input, cache_write, input_audio, output,
-            reasoning, output_audio)
-        VALUES (?1, ?2, 'alice', 'demo', 'demo#1', 'ok', 'upstream', 1, 5, 5, 5, 0, 9, 5, 0, 0, 0, 0,
-          0, 0)`)
-      .run(id!, tab!)
-  }
+  const { database: older } = await olderDatabase(BEFORE_TAB_ROWS, [
+    { id: 'x', tab: 1 },
+    { id: 'y', tab: 1 },
+    { id: 'z', tab: null },
+  ])
   older.exec(`INSERT INTO unsummed VALUES (7, '["y"]')`)
   migrate(older)
   const found = older.prepare('SELECT tab, id FROM tab_rows ORDER BY tab').all()
@@ -138,9 +119,7 @@ describe('verify finds', () => {
     const { store, path } = await openStore()
     await charge(store, 'alice', 5)
     store.close()
-    using database = new BunDatabase(path)
-    database.run(sql)
-    expect((await verify(path)).faults.join('\n')).toContain(said)
+    expect(await faultsAfter(path, sql)).toContain(said)
   })
 })
 

@@ -1,27 +1,17 @@
 import { Database as BunDatabase } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
-import { join } from 'node:path'
 import fc from 'fast-check'
 import { DAY_MS } from '../../src/ledger/day.ts'
 import { nanos } from '../../src/ledger/money.ts'
-import { openDatabase } from '../../src/runtime/sqlite.ts'
 import type { ListQuery } from '../../src/store/customer-list.ts'
 import { MIGRATIONS } from '../../src/store/migrations.ts'
-import { migrate } from '../../src/store/schema.ts'
 import type { Store } from '../../src/store/store.ts'
 import { UNSUMMED_IDS } from '../../src/store/sum-table.ts'
 import { summing } from '../../src/store/summing.ts'
 import { createSummedByTab, type Unsummed } from '../../src/store/unsummed.ts'
 import { verify } from '../../src/store/verify.ts'
 import { eventually } from '../support/eventually.ts'
-import {
-  charged,
-  copyAsIs,
-  NANO_A_TOKEN,
-  newFolder,
-  openStore,
-  periodOf,
-} from '../support/store.ts'
+import { charged, copyAsIs, olderDatabase, openStore, periodOf } from '../support/store.ts'
 
 function unsummed(path: string): number {
   using database = new BunDatabase(path, { readonly: true })
@@ -117,20 +107,8 @@ test('verify finds a row that is noted as not summed, and is', async () => {
 })
 
 test('rows that an older version left out of the sums of days alone are summed there alone', async () => {
-  const path = join(newFolder(), 'tollgate.db')
-  const older = await openDatabase(path, 'readwrite')
-  migrate(older, SUMMED_BY_TAB)
-  older.prepare('INSERT INTO prices VALUES (1, ?1)').run(NANO_A_TOKEN)
-  older.exec(`
-    INSERT INTO customers
-      (tab, id, blocked, metadata, spent, total_spent, period_start, told, created_at, updated_at)
-      VALUES (1, 'a', 0, '{}', 5, 5, 0, '[]', 0, 0);
-    INSERT INTO ledger
-      (id, tab, customer_id, model, deployment, outcome, usage_source, price_id, cost, charge,
-        counted, started_at, settled_at, input, cached_input, cache_write, input_audio, output,
-        reasoning, output_audio)
-      VALUES ('x', 1, 'a', 'demo', 'demo#1', 'ok', 'upstream', 1, 5, 5, 5, 0, 0, 5, 0, 0, 0, 0, 0, 0);
-    INSERT INTO unsummed VALUES (7, '["x"]')`)
+  const { path, database: older } = await olderDatabase(SUMMED_BY_TAB, [{ id: 'x', tab: 1 }])
+  older.exec(`INSERT INTO unsummed VALUES (7, '["x"]')`)
   older.close()
   const { store, clock } = await openStore({ path })
   expect(chargedOn(store, 0)).toBe(5)

@@ -1,3 +1,4 @@
+import { Database as BunDatabase } from 'bun:sqlite'
 import { copyFileSync, existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,8 +9,11 @@ import { type Nanos, nanos, ZERO } from '../../src/ledger/money.ts'
 import { type Period, periodAt, WHOLE_LIFE } from '../../src/ledger/period.ts'
 import { amountsOf, type LedgerRow, type Settlement } from '../../src/ledger/settlement.ts'
 import { TOKEN_KINDS } from '../../src/metering/usage.ts'
+import { openDatabase } from '../../src/runtime/sqlite.ts'
 import type { Durability } from '../../src/store/open.ts'
+import { migrate } from '../../src/store/schema.ts'
 import { Store } from '../../src/store/store.ts'
+import { verify } from '../../src/store/verify.ts'
 
 /** A folder of its own for a test's files. */
 export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'tollgate-'))
@@ -48,6 +52,39 @@ export function copyAsIs(path: string): string {
     if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, `${copy}${end}`)
   }
   return copy
+}
+
+/** What `verify` finds, a line each, once somebody has changed the closed file by some SQL. */
+export async function faultsAfter(path: string, sql: string): Promise<string> {
+  using database = new BunDatabase(path)
+  database.run(sql)
+  return (await verify(path)).faults.join('\n')
+}
+
+/**
+ * A file of an earlier schema with customer 1, `a`, who has spent 5 nano-dollars, and rows of its
+ * ledger, of 5 nano-dollars each.
+ */
+export async function olderDatabase(
+  upTo: number,
+  rows: readonly { readonly id: string; readonly tab: number | null }[],
+) {
+  const path = join(newFolder(), 'tollgate.db')
+  const database = await openDatabase(path, 'readwrite')
+  migrate(database, upTo)
+  database.prepare('INSERT INTO prices VALUES (1, ?1)').run(NANO_A_TOKEN)
+  database.exec(`
+    INSERT INTO customers
+      (tab, id, blocked, metadata, spent, total_spent, period_start, told, created_at, updated_at)
+      VALUES (1, 'a', 0, '{}', 5, 5, 0, '[]', 0, 0)`)
+  const insert = database.prepare(`
+    INSERT INTO ledger
+      (id, tab, customer_id, model, deployment, outcome, usage_source, price_id, cost, charge,
+        counted, started_at, settled_at, input, cached_input, cache_write, input_audio, output,
+        reasoning, output_audio)
+      VALUES (?1, ?2, 'a', 'demo', 'demo#1', 'ok', 'upstream', 1, 5, 5, 5, 0, 0, 5, 0, 0, 0, 0, 0, 0)`)
+  for (const { id, tab } of rows) insert.run(id, tab)
+  return { path, database }
 }
 
 /** The path of a database with so many customers, closed in good order. */
