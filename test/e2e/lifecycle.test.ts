@@ -3,9 +3,10 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { SCHEMA_VERSION } from '../../src/store/schema.ts'
 import { run, SOURCE } from '../support/command.ts'
 import { startServer } from '../support/server.ts'
-import { newFolder } from '../support/store.ts'
+import { newFolder, olderDatabase } from '../support/store.ts'
 
 /** What an operator meets who starts Tollgate, rightly or wrongly. */
 
@@ -51,6 +52,23 @@ describe('a start without any settings', () => {
     await using server = await startServer({ env: { TOLLGATE_MASTER_KEY: 'sk-a-secret-key' } })
     expect(server.output()).not.toContain('sk-a-secret-key')
     expect(() => statSync(`${server.databasePath}.key`)).toThrow('ENOENT')
+  })
+})
+
+describe('a start on a file of an earlier version', () => {
+  test('says that it brings it up to date, once, and what was spent stays', async () => {
+    const { path, database } = await olderDatabase(SCHEMA_VERSION - 1, [])
+    database.close()
+    const at = { folder: join(path, '..') }
+    const isSaid = 'bringing the database up to date'
+    await using first = await startServer(at)
+    expect(first.output()).toContain(isSaid)
+    expect(first.output()).toContain('the database is up to date')
+    const { json } = await first.ask('/customer/info?end_user_id=a')
+    expect(json.total_spend).toBe(5e-9)
+    expect(await first.stop()).toBe(0)
+    await using again = await startServer(at)
+    expect(again.output()).not.toContain(isSaid)
   })
 })
 
