@@ -73,14 +73,12 @@ async function openWithin(path: string, durability: Durability): Promise<Databas
 /** What is there already is said beforehand: millions of rows take minutes, without a port open. */
 function bringUpToDate(database: Database, path: string) {
   const from = versionOf(database)
-  const isOlder = from > 0 && from < SCHEMA_VERSION
+  if (from === 0 || from >= SCHEMA_VERSION) return migrate(database)
   const steps = { path, from, to: SCHEMA_VERSION }
-  if (isOlder)
-    logInfo('bringing the database up to date, which takes its time if it is large', steps)
+  logInfo('bringing the database up to date, which takes its time if it is large', steps)
   const beganAt = performance.now()
   migrate(database)
-  if (isOlder)
-    logInfo('the database is up to date', { ms: Math.round(performance.now() - beganAt) })
+  logInfo('the database is up to date', { ms: Math.round(performance.now() - beganAt) })
 }
 
 /** The settings of a connection that writes. */
