@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -12,6 +13,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+
+const onDisk = promisify(fsync)
 
 /** Makes an empty file that only its owner may read, unless there is one already. */
 export const makeFile = (path: string) => closeSync(openSync(path, 'a', 0o600))
@@ -31,6 +35,34 @@ function sync(path: string) {
     fsyncSync(file)
   } finally {
     closeSync(file)
+  }
+}
+
+/** A file that others write to, for who brings it to the disk. */
+export type SyncedFile = {
+  readonly path: string
+  /** Resolves when all that was written is on the disk; meanwhile everybody has their turn. */
+  sync(): Promise<void>
+  /** For when SQLite is done with the file. */
+  close(): void
+}
+
+/**
+ * It is kept open in between: whoever closes a file takes away the locks that SQLite has on it in
+ * the same process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+ */
+export function syncedFile(path: string): SyncedFile {
+  let file: number | null = null
+  return {
+    path,
+    sync() {
+      file ??= openSync(path, 'r+')
+      return onDisk(file)
+    },
+    close() {
+      if (file !== null) closeSync(file)
+      file = null
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { logInfo } from '../log.ts'
-import { lookAtFile, makeFile } from '../runtime/files.ts'
+import { lookAtFile, makeFile, type SyncedFile, syncedFile } from '../runtime/files.ts'
 import { makeFolderOf } from '../runtime/runtime.ts'
 import { type Database, openDatabase } from '../runtime/sqlite.ts'
 import { lockDatabase } from './lock.ts'
@@ -31,11 +31,13 @@ export async function openForServing(path: string, durability: Durability): Prom
     const unlock = await lockDatabase(realPath)
     try {
       const database = await openWithin(realPath, durability)
+      const file = syncedFile(realPath)
       const close = () => {
         database.close()
+        file.close()
         unlock()
       }
-      return { database, realPath, close }
+      return { database, file, close }
     } catch (error) {
       unlock()
       throw error
@@ -47,7 +49,8 @@ export async function openForServing(path: string, durability: Durability): Prom
 
 export type Serving = {
   readonly database: Database
-  readonly realPath: string
+  /** The database's, links followed. */
+  readonly file: SyncedFile
   /** Closes the file, and lets other servers have it. */
   readonly close: () => void
 }

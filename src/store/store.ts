@@ -81,7 +81,7 @@ export class Store {
   readonly updateBudget: BudgetWrites['update']
   readonly deleteBudget: BudgetWrites['delete']
 
-  private constructor({ database, realPath, close }: Serving, options: StoreOptions) {
+  private constructor({ database, file, close }: Serving, options: StoreOptions) {
     this.#database = database
     this.#options = options
     this.#budgets = budgetTable(database)
@@ -127,7 +127,7 @@ export class Store {
     this.rates = rates(this.#ledger, { flush: this.#flush, sumUp: this.#summing.now, now })
     this.countCustomers = customerCounts(database).count
     this.nearLimits = this.#customers.near
-    const stops = [watchWal(realPath), copyBackElsewhere(realPath, this.#flush), close]
+    const stops = [watchWal(file.path), copyBackElsewhere(file, this.#flush), close]
     this.#release = () => stops.map((stop) => stop())
   }
 
