@@ -42,13 +42,8 @@ test('nothing of our environment leaks into the server but PATH and HOME', async
   const env = { WEBHOOK_URL: 'http://127.0.0.1:1' }
   await using server = await startServer({ ...standIn(ECHO), env })
   const { json } = await server.ask('/')
-  expect(json.environment.sort()).toEqual([
-    ...Object.keys(BUN_SETTINGS),
-    'HOME',
-    'PATH',
-    'TOLLGATE_MASTER_KEY',
-    'WEBHOOK_URL',
-  ])
+  const expected = ['HOME', 'PATH', 'TOLLGATE_MASTER_KEY', 'WEBHOOK_URL']
+  expect(json.environment.sort()).toEqual([...expected, ...Object.keys(BUN_SETTINGS)].sort())
 })
 
 test('a server that ends before it listens rejects with what it wrote', async () => {
