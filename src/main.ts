@@ -1,6 +1,6 @@
 import { applySettings, commandLine } from './runtime/runtime.ts'
 
-/** Commands that fetch nothing. */
+/** Commands that neither fetch nor serve, and need no settings. */
 const OTHERS = new Set([
   'check',
   'verify',

@@ -15,8 +15,6 @@ import {
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
-const onDisk = promisify(fsync)
-
 /** Makes an empty file that only its owner may read, unless there is one already. */
 export const makeFile = (path: string) => closeSync(openSync(path, 'a', 0o600))
 
@@ -46,6 +44,8 @@ export type SyncedFile = {
   /** For when SQLite is done with the file. */
   close(): void
 }
+
+const onDisk = promisify(fsync)
 
 /**
  * It is kept open in between: whoever closes a file takes away the locks that SQLite has on it in

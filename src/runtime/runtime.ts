@@ -135,7 +135,8 @@ export const BUN_SETTINGS = {
   // as 256 slow streams last.
   BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
   // How much the heap grows until all of it is looked through. With JavaScriptCore's own 2 a server
-  // of a million customers has 410 MB at most, and with this 310, at as many calls a second.
+  // of a million customers has some 410 MB, and with this mostly less than 300 (now and then it has
+  // 400 as well), at as many calls a second.
   BUN_JSC_smallHeapGrowthFactor: '1.4',
   // How long freed memory is kept, milliseconds, until the system has it back
   // (https://microsoft.github.io/mimalloc/environment.html). Bodies of 100 KB need the same again
