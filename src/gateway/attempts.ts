@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts'
+import { BYTES_PER_TOKEN } from '../metering/tokens.ts'
 import { type Admitted, type Applicant, admit } from './admit.ts'
 import { editBody } from './body.ts'
 import type { BreakOff } from './break-off.ts'
@@ -20,9 +21,6 @@ const BACKOFF_MS_MAX = 4_000
 
 /** Retries that nobody has asked for: once at each other deployment, and not at more than these. */
 const OTHERS_MAX = 2
-
-/** Bytes of a prompt for a token of it, about: what a minute of a deployment is held for. */
-const BYTES_PER_TOKEN = 4
 
 /** Statuses that tell of the deployment, not of the call: it is left alone at once. */
 const USELESS = new Set([401, 403, 404])
@@ -231,6 +229,7 @@ async function stopAt(
   const { call, asked, tried } = about
   const { previous, json, text, upload, customerId } = asked
   const bytes = call.form?.fieldBytes ?? call.body.blob.size
+  // A minute of a deployment is held for that.
   const tokens = Math.ceil(bytes / BYTES_PER_TOKEN)
   const turn = turnFor(call, asked, { gateway, model, tried, tokens })
   const { endpoint, key } = call

@@ -292,5 +292,5 @@ function guardOf(
   )
   if (!isKept) return null
   const encode = () => tokenizerFor(deployment.pricedAs.model)
-  return new Guard({ reservation, accounts, encode })
+  return new Guard({ reservation, accounts, provider: deployment.provider, encode })
 }

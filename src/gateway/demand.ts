@@ -23,6 +23,12 @@ import { type Tariff, worstRatesBy } from './tariff.ts'
 const MARGIN = { openai: 0.05, other: 0.4 }
 const MARGIN_TOKENS = 16
 
+/** The most that so many tokens by our count can be by the count of a provider's model. */
+export function withMargin(tokens: number, provider: Deployment['provider']): number {
+  const margin = provider === 'openai' ? MARGIN.openai : MARGIN.other
+  return Math.ceil(tokens * (1 + margin)) + MARGIN_TOKENS
+}
+
 /** What a call may come to, and how its prompt would be counted if that is needed. */
 export type CallDemand = {
   readonly demand: Demand
@@ -88,12 +94,11 @@ export function demandOf(
   }
   const besides = images + documents + call.context
   const most = call.bodyBytes + besides
-  const margin = deployment.provider === 'openai' ? MARGIN.openai : MARGIN.other
   return {
     demand: sized(most),
     prompt: new Prompt(json, (promptTokens) => {
-      const counted = promptTokens + besides
-      return sized(Math.min(most, Math.ceil(counted * (1 + margin)) + MARGIN_TOKENS))
+      const counted = withMargin(promptTokens + besides, deployment.provider)
+      return sized(Math.min(most, counted))
     }),
   }
 }

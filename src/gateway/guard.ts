@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer'
-import type { Encode } from '../metering/tokens.ts'
+import { BYTES_PER_TOKEN, type Encode } from '../metering/tokens.ts'
 import type { Accounts } from './accounts.ts'
 import { countInTurns } from './counting.ts'
+import { withMargin } from './demand.ts'
+import type { Deployment } from './deployments.ts'
 import type { Reservation } from './live-owner.ts'
 import { worstCaseOf } from './reserve.ts'
 
@@ -16,16 +18,19 @@ const GROWTH = 0.5
 export class Guard {
   readonly #reservation: Reservation
   readonly #accounts: Accounts
+  readonly #provider: Deployment['provider']
   readonly #encode: () => Promise<Encode>
   #safeBytes: number
 
   constructor(parts: {
     readonly reservation: Reservation
     readonly accounts: Accounts
+    readonly provider: Deployment['provider']
     readonly encode: () => Promise<Encode>
   }) {
     this.#reservation = parts.reservation
     this.#accounts = parts.accounts
+    this.#provider = parts.provider
     this.#encode = parts.encode
     this.#safeBytes = parts.reservation.outputTokens
   }
@@ -46,6 +51,21 @@ export class Guard {
     if (tokens > this.#reservation.outputTokens && !this.#extend(tokens)) return false
     this.#safeBytes = bytes + this.#reservation.outputTokens - tokens
     return true
+  }
+
+  /** The same of an answer whose upstream has told how many tokens it is. */
+  coversTokens(tokens: number): boolean {
+    return tokens <= this.#reservation.outputTokens || this.#extend(tokens)
+  }
+
+  /**
+   * How much longer an answer can be than what is held covers by our count, and yet be within its
+   * cap by the upstream's, bytes: tokenizers differ, and a text that breaks off in the midst of a
+   * word is a token more than the whole.
+   */
+  get doubtfulBytes(): number {
+    const { outputTokens } = this.#reservation
+    return (withMargin(outputTokens, this.#provider) - outputTokens) * BYTES_PER_TOKEN
   }
 
   /** Holds for more than `tokens`, or for just these; false: the budget has not even that. */

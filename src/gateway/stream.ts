@@ -1,8 +1,9 @@
+import { Buffer } from 'node:buffer'
 import { Refusal } from '../errors.ts'
 import type { LedgerRow } from '../ledger/settlement.ts'
-import { ChunkReader, type Reading } from '../metering/chunks.ts'
+import { ChunkReader, type Place, type Reading } from '../metering/chunks.ts'
 import { eventsOf } from '../metering/sse.ts'
-import { NO_USAGE } from '../metering/usage.ts'
+import { NO_USAGE, outputTokens } from '../metering/usage.ts'
 import type { StreamWire } from '../metering/wire.ts'
 import { type Answer, headersOf } from './answer.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -43,6 +44,8 @@ class Passage implements Source {
   /** The upstream told its usage before the client left. */
   #isToldInTime = false
   #isCut = false
+  /** What the client may have had from some place on, if that is not too much; null: nothing. */
+  #withheld: { readonly from: Place; readonly passes: Uint8Array[] } | null = null
   #isDone = false
   /** Resolves when the piece under way has been dealt with. */
   #pulling: Promise<void> = Promise.resolve()
@@ -63,7 +66,7 @@ class Passage implements Source {
     })
     this.#unwatch = checkpoints.watch({
       call: answer.call,
-      delivered: () => this.#reader.delivered(),
+      delivered: this.#delivered,
       counted: (tokens) => {
         const isEnough = tokens >= deployment.rules.drainTokensMax
         if (departure.isDraining && isEnough) departure.drainedEnough()
@@ -125,7 +128,8 @@ class Passage implements Source {
 
   /** The upstream has closed its stream. */
   async #finish(client: Sink | null): Promise<boolean> {
-    const rest = this.#reader.rest()
+    const rest = this.#released(this.#reader.rest())
+    if (this.#withheld !== null) return this.#cutOff(client, this.#withheld.from)
     const outcome = outcomeOf(this.#reader)
     await this.#settle(outcome)
     this.#send(client, rest)
@@ -155,23 +159,45 @@ class Passage implements Source {
   }
 
   #isNear(piece: Uint8Array): boolean {
-    return this.#guard !== null && this.#reader.couldPass(this.#guard.safeBytes, piece)
+    if (this.#guard === null) return false
+    return this.#withheld !== null || this.#reader.couldPass(this.#guard.safeBytes, piece)
   }
 
   #pass(client: Sink | null, piece: Uint8Array): boolean | Promise<boolean> {
     return this.#passRead(client, this.#read(piece))
   }
 
-  /** The same for an event after which the answer may have passed what is held for it. */
+  /**
+   * The same for an event after which the answer may have passed what is held for it. If it has, by
+   * our count, it is withheld until the upstream tells its own, which is what is charged: one that
+   * heeds its cap is not cut off, and nobody gets what could not be paid.
+   */
   async #passWatched(client: Sink | null, event: Uint8Array): Promise<boolean> {
     const reader = this.#reader
-    const before = reader.delivered()
-    const reading = this.#read(event)
-    if (reader.usage() === null && !(await this.#guard!.covers(reader.delivered()))) {
-      await this.#cutOff(client, before)
-      return true
+    const from = reader.place()
+    const { pass, end } = this.#read(event)
+    const passed = this.#released(pass)
+    const isTold = reader.usage() !== null
+    if (this.#withheld === null) {
+      const isCovered = isTold || (await this.#guard!.covers(reader.delivered()))
+      if (isCovered) return this.#passRead(client, { pass: passed, end })
+      this.#withheld = { from, passes: [] }
     }
-    return this.#passRead(client, reading)
+    this.#withheld.passes.push(pass)
+    const text = reader.delivered().slice(this.#withheld.from.delivered.length)
+    const isDoubtful = Buffer.byteLength(text) <= this.#guard!.doubtfulBytes
+    if (isDoubtful && !isTold && end === null) return false
+    return this.#cutOff(client, this.#withheld.from)
+  }
+
+  /** What was withheld, and a piece after it, once it is told that it is no more than is held. */
+  #released(pass: Uint8Array): Uint8Array {
+    const usage = this.#reader.usage()
+    if (this.#withheld === null || usage === null) return pass
+    if (!this.#guard!.coversTokens(outputTokens(usage))) return pass
+    const { passes } = this.#withheld
+    this.#withheld = null
+    return Buffer.concat([...passes, pass])
   }
 
   #read(piece: Uint8Array): Reading {
@@ -192,13 +218,14 @@ class Passage implements Source {
   }
 
   /** Ends the stream as its provider would at its cap, before what the budget cannot pay. */
-  async #cutOff(client: Sink | null, delivered: string) {
+  async #cutOff(client: Sink | null, from: Place): Promise<boolean> {
     this.#isCut = true
     this.#letGo()
     this.#answer.abort.abort(new Refusal('upstream_failed', 'The answer passed what is held.'))
-    const row = await this.#settle('interrupted', () => delivered)
+    const row = await this.#settle('interrupted', () => from.delivered)
     const usage = this.#hideUsage ? null : { ...NO_USAGE, ...row.usage }
-    this.#end(client, this.#reader.endAtCap(usage))
+    this.#end(client, this.#reader.endAtCap(from, usage))
+    return true
   }
 
   async #breakOff(error: unknown, client: Sink | null) {
@@ -218,16 +245,14 @@ class Passage implements Source {
     return new TextEncoder().encode(`\n\n${this.#wire.errorEvent(refusal.toJSON(), null)}`)
   }
 
-  async #settle(
-    outcome: Ending['outcome'],
-    delivered = () => this.#reader.delivered(),
-  ): Promise<LedgerRow> {
+  async #settle(outcome: Ending['outcome'], delivered = this.#delivered): Promise<LedgerRow> {
     const { hasLeft } = this.#answer.departure
     this.#unwatch()
     const { row } = await this.#answer.settle({
       outcome: hasLeft ? 'client_closed' : outcome,
       isDrained: hasLeft && !this.#isToldInTime,
-      usage: this.#reader.usage(),
+      // Of one that is cut off, the upstream may have told more than the client was given.
+      usage: this.#isCut ? null : this.#reader.usage(),
       input: this.#reader.input(),
       service: this.#reader.service(),
       model: this.#reader.model(),
@@ -236,6 +261,9 @@ class Passage implements Source {
     })
     return row
   }
+
+  /** The text that the client has, or might have. */
+  readonly #delivered = () => this.#withheld?.from.delivered ?? this.#reader.delivered()
 
   #send(client: Sink | null, bytes: Uint8Array) {
     if (client === null || this.#answer.departure.hasLeft || bytes.length === 0) return

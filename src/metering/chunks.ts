@@ -24,6 +24,16 @@ export type Reading = {
   readonly end: Uint8Array | null
 }
 
+/** A place between two events of a stream. */
+export type Place = {
+  /** The text up to there. */
+  readonly delivered: string
+  /** What the wire keeps of it. */
+  readonly known: Json
+  /** Events up to there. */
+  readonly count: number
+}
+
 /**
  * Reads an event stream (https://html.spec.whatwg.org/multipage/server-sent-events.html) on the
  * side, in the way of its `wire`, while its events pass, each when it is whole. What comes out,
@@ -49,9 +59,8 @@ export class ChunkReader {
   #usage: Usage | null = null
   /** What was read, where the upstream tells that before the rest. */
   #input: Usage | null = null
-  /** What the wire keeps from event to event; and what it kept before the last piece. */
+  /** What the wire keeps from event to event. */
   #known: Json = {}
-  #knownBefore: Json = {}
   #service: string | null = null
   #model: string | null = null
   #ended = false
@@ -80,7 +89,6 @@ export class ChunkReader {
 
   read(piece: Uint8Array): Reading {
     if (this.#ended) return { pass: NOTHING, end: piece }
-    this.#knownBefore = this.#known
     const bytes = this.#open.length === 0 ? piece : concat([this.#open, piece])
     const text = latin1(bytes)
 
@@ -152,22 +160,26 @@ export class ChunkReader {
    * nothing: of what has not been parsed, all counts but the frame that every chunk has.
    */
   couldPass(bytes: number, piece: Uint8Array): boolean {
-    const known = this.#deliveredBytes + this.#undigestedBytes
-    const unread = this.#open.length + piece.length
-    if (known + unread <= bytes) return false
+    let most = this.#deliveredBytes + this.#undigestedBytes + this.#open.length
+    if (most + piece.length <= bytes) return false
     if (!Number.isFinite(this.#frameBytes)) return true
-    const chunks = eventsOf(piece).filter((event) => event[0] !== COLON && endsEvent(event))
-    return known + Math.max(0, unread - chunks.length * this.#frameBytes) > bytes
+    for (const event of eventsOf(piece)) {
+      const isChunk = event[0] !== COLON && endsEvent(event)
+      // One that is shorter than the frame, as `[DONE]` is, takes nothing off the others' text.
+      most += isChunk ? Math.max(0, event.length - this.#frameBytes) : event.length
+    }
+    return most > bytes
   }
 
-  /**
-   * The end of an answer that is cut off before the last piece that was read, as its provider would
-   * end it at its cap.
-   */
-  endAtCap(usage: Usage | null): Uint8Array {
+  /** How far it has been read, for an answer that may have to end there. */
+  place(): Place {
+    return { delivered: this.delivered(), known: this.#known, count: this.#count }
+  }
+
+  /** The end of an answer that is cut off at a place, as its provider would end it at its cap. */
+  endAtCap({ known, count }: Place, usage: Usage | null): Uint8Array {
     this.#digest()
-    const so = { frame: this.#frame ?? {}, known: this.#knownBefore, usage, count: this.#count }
-    return Buffer.from(this.#wire.endAtCap(so))
+    return Buffer.from(this.#wire.endAtCap({ frame: this.#frame ?? {}, known, usage, count }))
   }
 
   /** The message of an error that the upstream sent inside the stream, or null. */

@@ -5,6 +5,9 @@ import type { Json } from './wire.ts'
 /** Counts the tokens of a text. May take time that is quadratic in a run without a break. */
 export type Encode = (text: string) => number
 
+/** About so many bytes of a text are a token, where it need not be counted. */
+export const BYTES_PER_TOKEN = 4
+
 /** What a text comes to. */
 type Count = (text: string) => number
 

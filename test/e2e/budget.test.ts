@@ -124,6 +124,53 @@ describe('near the limit', () => {
   })
 })
 
+describe('an upstream that heeds a cap which its budget has lowered', () => {
+  // A text that breaks off after a space is one token more by our count than by the upstream's.
+  const ends = { text: 'word '.repeat(300), deltas: 300 }
+  const ask = { messages: [{ role: 'user', content: 'word '.repeat(100) }], max_tokens: 200 }
+  /** Of the output 48 tokens are held for, and there is not enough for one more. */
+  const budgets = Array.from({ length: 7 }, (_, step) => 1_208_000 + 2_000 * step)
+
+  test.each([
+    { usagePlace: 'own chunk' },
+    { usagePlace: 'finish chunk' },
+    { writes: 'whole' },
+    { hasDone: false },
+  ] as const)('is charged what it says, and its stream reaches its end (%p)', async (more) => {
+    upstream.always({ ...ends, ...more })
+    for (const nanos of budgets) {
+      const user = `heeds-${nanos}-${JSON.stringify(more)}`
+      await create(user, { max_budget: nanos / 1e9 })
+      const { bytes } = await piecesOf(await stream({ user, ...ask }))
+      expect(text(bytes)).toBe(
+        text(upstream.calls.at(-1)!.sent).replace(/data: [^\n]*"choices":\[\],[^\n]*\n\n/, ''),
+      )
+      const { calls: _, ...tokens } = upstream.served.get(user)!
+      expect(tokens.output).toBe(48)
+      expect(nanosOfDollars((await customer(user)).spend)).toBe(nanosOf(tokens))
+    }
+    upstream.always({})
+  })
+
+  test.each([
+    ['says no usage', { usage: 'absent' }],
+    ['says no usage and just closes', { usage: 'absent', hasDone: false }],
+    ['says that it is a token more', { tokens: { output: 49 } }],
+    ['dies before it says its usage', { dies: { after: { events: 50 } } }],
+  ])('and %s is charged no more than the budget has', async (_what, more) => {
+    upstream.always({ ...ends, ...more })
+    for (const nanos of budgets) {
+      const user = `doubtful-${nanos}-${JSON.stringify(more)}`
+      await create(user, { max_budget: nanos / 1e9 })
+      await piecesOf(await stream({ user, ...ask }))
+      const { spend, held } = await customer(user)
+      expect(held).toBe(0)
+      expect(nanosOfDollars(spend)).toBeLessThanOrEqual(nanos)
+    }
+    upstream.always({})
+  })
+})
+
 describe('an upstream that ignores its cap', () => {
   const deltas = {
     text: 'one two three four five six seven eight nine ten '.repeat(20),

@@ -198,3 +198,25 @@ test('an event that never ends is passed on and forgotten', () => {
   expect(reader.read(piece).pass.length).toBe(0)
   expect(reader.read(piece).pass.length).toBe(2 * piece.length)
 })
+
+describe('an answer that may become too long', () => {
+  test('never does so with a piece that could not pass the bound, however it is cut', () => {
+    const other = fc.constantFrom(': ping\n\n', finish, done)
+    const events = fc.array(fc.oneof({ weight: 5, arbitrary: fc.string().map(delta) }, other))
+    fc.assert(
+      fc.property(events, fc.array(fc.nat()), fc.nat({ max: 300 }), (sent, cuts, bytesMax) => {
+        const bytes = Buffer.from(role + delta('Hello') + sent.join(''))
+        const reader = new ChunkReader({ wire, hideUsage: false, learnsFrame: true, cleanError })
+        const places = [...cuts.map((cut) => cut % bytes.length), 0, bytes.length]
+        places.sort((a, b) => a - b)
+        for (const [index, from] of places.entries()) {
+          const piece = bytes.subarray(from, places[index + 1])
+          const couldPass = reader.couldPass(bytesMax, piece)
+          reader.read(piece)
+          const delivered = Buffer.byteLength(reader.delivered())
+          if (!couldPass) expect(delivered).toBeLessThanOrEqual(bytesMax)
+        }
+      }),
+    )
+  })
+})

@@ -111,8 +111,10 @@ describe('an answer that is cut off', () => {
   const usage = { ...NO_USAGE, input: 25, output: 1 }
   const endAfter = (count: number, stream = events) => {
     const reader = new ChunkReader({ wire: MESSAGES_WIRE.stream!, hideUsage: false, cleanError })
-    for (const event of stream.slice(0, count + 1)) reader.read(Buffer.from(event))
-    return Buffer.from(reader.endAtCap(usage)).toString()
+    for (const event of stream.slice(0, count)) reader.read(Buffer.from(event))
+    const place = reader.place()
+    for (const event of stream.slice(count, count + 1)) reader.read(Buffer.from(event))
+    return Buffer.from(reader.endAtCap(place, usage)).toString()
   }
   const types = (text: string) => [...text.matchAll(/^event: (.*)$/gm)].map((match) => match[1])
 

@@ -31,7 +31,7 @@ function readStream(...chunks: readonly string[]) {
   })
   const { pass, end } = reader.read(Buffer.from(stream))
   const passed = Buffer.concat([pass, end ?? new Uint8Array()]).toString()
-  const ending = Buffer.from(reader.endAtCap(null)).toString()
+  const ending = Buffer.from(reader.endAtCap(reader.place(), null)).toString()
   const count = passed.split('\n\n').filter((event) => event.startsWith('data: {')).length
   return { usage: reader.usage(), text: reader.delivered(), passed, ending, count }
 }

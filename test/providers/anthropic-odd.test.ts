@@ -76,7 +76,9 @@ test('any events pass the side reader as they are, but for errors, and its count
         for (const count of Object.values(used ?? {})) expect(count).toBeGreaterThanOrEqual(0)
       }
       expect(reader.delivered()).toBeString()
-      expect(Buffer.from(reader.endAtCap(null)).toString()).toEndWith('"message_stop"}\n\n')
+      expect(Buffer.from(reader.endAtCap(reader.place(), null)).toString()).toEndWith(
+        '"message_stop"}\n\n',
+      )
     }),
   )
 })
