@@ -16,12 +16,11 @@ import { Departure } from './departure.ts'
 import type { Deployment, Deployments } from './deployments.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Form } from './form.ts'
-import { Guard } from './guard.ts'
+import { guardOf, outputMaxOf } from './guard.ts'
 import { type Idempotency, replay } from './idempotency.ts'
 import type { IdentifyRules } from './identify.ts'
 import type { InFlight } from './in-flight.ts'
 import { rateHeaders } from './live-account.ts'
-import type { Reservation } from './live-owner.ts'
 import type { Observation } from './observation.ts'
 import { type Asked, readCall } from './read-call.ts'
 import type { Router } from './router.ts'
@@ -168,8 +167,7 @@ export async function handleCall(call: Call, gateway: Gateway): Promise<Response
   return streamAnswer(answer, stream, {
     hideUsage: endpoint.asksForUsage && !streaming.usage,
     clientIdleMs: gateway.clientIdleMs,
-    // What cannot be capped was held for whole.
-    guard: endpoint.media === undefined ? guardOf(reservation, attempts.deployment, gateway) : null,
+    guard: guardOf(metered, reservation, gateway),
     checkpoints: gateway.checkpoints,
   })
 }
@@ -242,7 +240,8 @@ function settleOnce(
       seen.settling(ending.model ?? null)
       let charged: Metered
       try {
-        const used = reported(metered, ending) ?? (await estimated(metered, ending, tokenizerFor))
+        const by = { outputMax: outputMaxOf(metered, reservation), tokenizerFor }
+        const used = reported(metered, ending) ?? (await estimated(metered, ending, by))
         charged = rowOf(metered, ending, used, gateway.now())
       } catch (error) {
         // Our own mistake must not hold a customer's money for ever.
@@ -278,19 +277,4 @@ function keptAnswer(
   if (row.usageSource === 'none') return null
   const { body, headers } = kept?.(settlement) ?? { body: null, headers: {} }
   return { ...repeat, callId: row.id, body, headers, answeredAt: row.settledAt }
-}
-
-/** What watches a stream where a budget must not be passed; null where none can be. */
-function guardOf(
-  reservation: Reservation | null,
-  deployment: Deployment,
-  { accounts, tokenizerFor }: Gateway,
-): Guard | null {
-  if (reservation === null) return null
-  const isKept = reservation.holds.some(
-    ({ on, mode }) => on.account.limit !== null && mode === 'strict',
-  )
-  if (!isKept) return null
-  const encode = () => tokenizerFor(deployment.pricedAs.model)
-  return new Guard({ reservation, accounts, provider: deployment.provider, encode })
 }

@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer'
 import { BYTES_PER_TOKEN, type Encode } from '../metering/tokens.ts'
 import type { Accounts } from './accounts.ts'
+import type { Admission } from './admit.ts'
 import { countInTurns } from './counting.ts'
 import { withMargin } from './demand.ts'
 import type { Deployment } from './deployments.ts'
 import type { Reservation } from './live-owner.ts'
 import { worstCaseOf } from './reserve.ts'
+import type { MeteredCall } from './settle.ts'
 
 /** How much more is held, as a share of what was, when a stream outgrows its reservation. */
 const GROWTH = 0.5
@@ -79,4 +81,31 @@ export class Guard {
     }
     return false
   }
+}
+
+/**
+ * The tokens that are held for an answer which its budget limits; null: none does, or it cannot be
+ * capped, and was held for whole.
+ */
+export function outputMaxOf(
+  { endpoint }: MeteredCall,
+  reservation: Reservation | null,
+): number | null {
+  if (reservation === null || endpoint.media !== undefined) return null
+  const isLimited = reservation.holds.some(
+    ({ on, mode }) => on.account.limit !== null && mode === 'strict',
+  )
+  return isLimited ? reservation.outputTokens : null
+}
+
+/** What watches a stream where a budget must not be passed; null where none can be. */
+export function guardOf(
+  call: MeteredCall,
+  reservation: Reservation | null,
+  { accounts, tokenizerFor }: Pick<Admission, 'accounts' | 'tokenizerFor'>,
+): Guard | null {
+  const { deployment } = call
+  if (reservation === null || outputMaxOf(call, reservation) === null) return null
+  const encode = () => tokenizerFor(deployment.pricedAs.model)
+  return new Guard({ reservation, accounts, provider: deployment.provider, encode })
 }

@@ -145,18 +145,26 @@ export function reported(call: MeteredCall, ending: Ending): Used | null {
  * Our own count of the prompt and of what was delivered. Nothing delivered by an upstream that
  * failed is nothing charged; a client that left has the prompt on its tab, for the upstream had
  * read it.
+ *
+ * `outputMax` is what is held for under a budget that must not be passed, tokens; null: there is
+ * none. More than its cap an upstream does not write by its own count, though it may by ours.
  */
 export async function estimated(
   call: MeteredCall,
   ending: Ending,
-  tokenizerFor: (model: string) => Promise<Encode>,
+  by: {
+    readonly outputMax: number | null
+    readonly tokenizerFor: (model: string) => Promise<Encode>
+  },
 ): Promise<Used> {
   const delivered = ending.delivered()
   const failed = ending.outcome === 'upstream_failed' || ending.outcome === 'interrupted'
   if (failed && delivered === '') return NOTHING_USED
-  const counted = await countedUsage(call, delivered, tokenizerFor)
+  const counted = await countedUsage(call, delivered, by.tokenizerFor)
   const { input: read = null } = ending
   // What was read the upstream knows better, where it has told that before the rest.
-  const usage = read === null ? counted : { ...read, output: counted.output }
+  const known = read === null ? counted : { ...read, output: counted.output }
+  const output = Math.min(known.output, by.outputMax ?? Number.POSITIVE_INFINITY)
+  const usage = { ...known, output }
   return { usage, usageSource: 'estimated' }
 }
