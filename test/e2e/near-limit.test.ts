@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { verify } from '../../src/store/verify.ts'
-import { bookedOn } from '../support/books.ts'
+import { type BookedRow, bookedOn } from '../support/books.ts'
 import { eventually } from '../support/eventually.ts'
 import { nanosOf, startGateway } from '../support/gateway.ts'
 import type { Script } from '../support/script.ts'
@@ -15,6 +15,10 @@ const RUNS = Number(process.env['NEAR_LIMIT_RUNS'] ?? 150)
 const ALIKE = ['word', 'the', 'gate', 'a', 'and', 'house', 'time']
 /** A token each by the upstream's, whose tokenizer is another. */
 const OTHERS = ['straße', 'internationalization', '日本語', '🙂', '12345', 'ไทยแลนด์']
+
+type Drawn<From> = From extends fc.Arbitrary<infer Value> ? Value : never
+
+const CARD = { markup_percent: 17.5, fee_per_call: 0.00001, minimum_per_call: 0.0002 }
 
 const textOf = (words: readonly string[], most: number) =>
   fc
@@ -33,8 +37,9 @@ const callOf = (words: readonly string[]) =>
       cap: fc.option(fc.integer({ min: 1, max: 150 })),
       choices: fc.constantFrom(1, 1, 1, 3),
       stream: fc.boolean(),
+      leavesAfter: fc.constantFrom(null, null, null, null, 0, 1, 5),
     })
-    .map(({ path, content, cap, choices, stream }) => {
+    .map(({ path, content, cap, choices, stream, leavesAfter }) => {
       const isResponse = path.endsWith('/responses')
       const asks = {
         '/v1/chat/completions': { messages: [{ role: 'user', content }] },
@@ -42,7 +47,11 @@ const callOf = (words: readonly string[]) =>
         '/v1/responses': { input: content },
       }[path]
       const limit = cap === null ? {} : { [isResponse ? 'max_output_tokens' : 'max_tokens']: cap }
-      return { path, ask: { ...asks, ...limit, stream, ...(isResponse ? {} : { n: choices }) } }
+      return {
+        path,
+        leavesAfter,
+        ask: { ...asks, ...limit, stream, ...(isResponse ? {} : { n: choices }) },
+      }
     })
 
 const writes = fc.oneof(
@@ -51,12 +60,19 @@ const writes = fc.oneof(
   fc.record({ bytes: fc.integer({ min: 200, max: 900 }) }),
 )
 
+/** What limits the customer, in nano-dollars, and what its calls are charged besides their cost. */
+const limit = fc.record({
+  kind: fc.constantFrom('budget', 'wallet', 'key'),
+  nanos: fc.integer({ min: 200_000, max: 3_000_000 }),
+  card: fc.constantFrom(null, null, CARD),
+})
+
 /** An upstream that heeds its cap, and several calls of one customer at once. */
 const scene = fc.boolean().chain((isAlike) => {
   const words = isAlike ? ALIKE : [...ALIKE, ...OTHERS]
   return fc.record({
     isAlike: fc.constant(isAlike),
-    budget: fc.integer({ min: 200_000, max: 3_000_000 }),
+    limit,
     text: textOf(words, 120),
     isUntold: fc.constantFrom(true, false, false, false),
     more: fc.record<Script>(
@@ -72,30 +88,72 @@ const scene = fc.boolean().chain((isAlike) => {
   })
 })
 
-test('whatever is asked of a small budget, it is not passed, and what an upstream says is charged', async () => {
+/** Makes a customer with a limit; answers the key that its calls come with. */
+async function limited(user: string, { kind, nanos, card }: Drawn<typeof limit>) {
+  const dollars = nanos / 1e9
+  const ask = async (path: string, json: object) => {
+    const told = await server.ask(path, { json })
+    expect([path, told.status]).toEqual([path, 200])
+    return told.json
+  }
+  const own = kind === 'budget' ? { max_budget: dollars } : {}
+  await ask('/customer/new', { user_id: user, rate_card: card, ...own })
+  if (kind === 'key') return (await ask('/key/generate', { max_budget: dollars })).key as string
+  if (kind === 'wallet') {
+    const grant = { amount: dollars, reason: 'test', idempotency_key: user }
+    await ask('/customer/credit/grant', { user_id: user, ...grant })
+  }
+  return server.key
+}
+
+/** Sends a call; true: the client read all of its answer. */
+async function send(
+  user: string,
+  key: string,
+  { path, ask, leavesAfter }: Drawn<ReturnType<typeof callOf>>,
+): Promise<boolean> {
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const json = { model: 'gpt-4o-mini', user, ...ask }
+  const headers = { authorization: `Bearer ${key}` }
+  const response = await server.fetch(path, { json, headers, signal })
+  expect([200, 402, 429]).toContain(response.status)
+  if (leavesAfter === null) return (await response.text()) !== ''
+  const reader = response.body!.getReader()
+  for (let piece = 0; piece < leavesAfter; piece++) await reader.read()
+  leaving.abort()
+  return false
+}
+
+const sumOf = (rows: readonly BookedRow[], of: 'cost' | 'charge'): number =>
+  rows.reduce((sum, row) => sum + row[of], 0)
+
+/** The rows of a customer, once all its calls have one. */
+async function settled(user: string): Promise<readonly BookedRow[]> {
+  let rows: readonly BookedRow[] = []
+  await eventually(async () => {
+    const { held, spend } = await customer(user)
+    rows = bookedOn(server.databasePath, user)
+    expect([held, Math.round(spend * 1e9)]).toEqual([0, sumOf(rows, 'charge')])
+  })
+  return rows
+}
+
+test('whatever is asked near a limit, it is not passed, and what an upstream says is charged', async () => {
   let count = 0
   await fc.assert(
-    fc.asyncProperty(scene, async ({ isAlike, isUntold, budget, text, more, calls }) => {
+    fc.asyncProperty(scene, async ({ isAlike, isUntold, limit, text, more, calls }) => {
       const user = `customer-${count++}`
-      await server.ask('/customer/new', { json: { user_id: user, max_budget: budget / 1e9 } })
+      const key = await limited(user, limit)
       upstream.always({ text, ...more, ...(isUntold ? { usage: 'absent' } : {}) })
-      const ask = async ({ path, ask }: (typeof calls)[number]) => {
-        const json = { model: 'gpt-4o-mini', user, ...ask }
-        const response = await server.fetch(path, { json })
-        await response.text()
-        return response.status
-      }
-      const statuses = await Promise.all(calls.map(ask))
-      expect(statuses.filter((status) => status !== 200 && status !== 429)).toEqual([])
-      await eventually(async () => expect((await customer(user)).held).toBe(0))
-      const charged = Math.round((await customer(user)).spend * 1e9)
-      expect(charged).toBeLessThanOrEqual(budget)
-      if (isUntold) return
-      const rows = bookedOn(server.databasePath, user)
+      const read = await Promise.all(calls.map((call) => send(user, key, call)))
+      const rows = await settled(user)
+      expect(sumOf(rows, 'charge')).toBeLessThanOrEqual(limit.nanos)
+      if (isUntold || read.includes(false)) return
       const isTold = rows.every((row) => row.usage_source === 'upstream')
       if (isAlike) expect(isTold).toBe(true)
       const { calls: _, ...tokens } = upstream.served.get(user) ?? { calls: 0 }
-      if (isTold) expect(charged).toBe(nanosOf(tokens))
+      if (isTold) expect(sumOf(rows, 'cost')).toBe(nanosOf(tokens))
     }),
     { numRuns: RUNS },
   )
