@@ -227,7 +227,7 @@ function refuseUnpriced(
   // What is answered first costs up to twice as much, so the usual price would be too low.
   const isFirst = json['service_tier'] === 'priority'
   const isPriced = price !== null && (!isFirst || services.priority !== undefined)
-  const besides = deployment.provider === 'anthropic' ? billedBesides(json) : null
+  const besides = billedBesides(json, deployment.provider)
   if ((isPriced && besides === null) || allowUnpriced) return
   const { budget } = owner
   const own = budget?.modelMaxBudget?.[modelName]
@@ -250,7 +250,7 @@ function refuseUnpriced(
 const unpricedMember = (owner: LiveOwner, member: string): Refusal =>
   new Refusal(
     'model_not_priced',
-    `\`${member}\` makes Anthropic bill for what has no price here or cannot be known before ` +
+    `\`${member}\` makes the upstream bill for what has no price here or cannot be known before ` +
       `the call, and ${nameOf(owner)} has a budget. Leave it out.`,
     { param: member },
   )

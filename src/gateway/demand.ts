@@ -7,6 +7,7 @@ import {
 } from '../metering/images.ts'
 import type { Units } from '../metering/media.ts'
 import type { Price } from '../metering/price.ts'
+import { toolTokensMax } from '../metering/tool-tokens.ts'
 import type { Json } from '../metering/wire.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
 import type { Deployment } from './deployments.ts'
@@ -62,10 +63,12 @@ export function demandOf(
   tariff: Tariff | null = null,
 ): CallDemand {
   const { endpoint, json, text } = call
+  const { model } = deployment.pricedAs
   const shown = imageCount(json)
-  const images = shown === 0 ? 0 : shown * imageTokensMax(deployment.pricedAs.model)
+  const images = shown === 0 ? 0 : shown * imageTokensMax(model)
   const isAnthropic = deployment.provider === 'anthropic'
-  const documents = isAnthropic ? documentTokensMax(json, deployment.pricedAs.model) : 0
+  const documents = isAnthropic ? documentTokensMax(json, model) : 0
+  const tools = isAnthropic || model.includes('claude') ? toolTokensMax(json) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,
@@ -92,7 +95,7 @@ export function demandOf(
     )
     return { ...base, inputTokens, rates }
   }
-  const besides = images + documents + call.context
+  const besides = images + documents + tools + call.context
   const most = call.bodyBytes + besides
   return {
     demand: sized(most),

@@ -2,6 +2,13 @@ import { textIn } from './odd-json.ts'
 import { objectOf } from './usage.ts'
 import type { Json } from './wire.ts'
 
+/**
+ * The member of a call that makes it cost what nobody can know before from its tokens at the usual
+ * price. Null: there is none.
+ */
+export const billedBesides = (json: Json, provider: string): string | null =>
+  provider === 'anthropic' ? besidesOfAnthropic(json) : besidesOfOpenAI(json)
+
 /** Tools that Anthropic runs by itself: for a fee, over unseen text, or by other models. */
 const SERVER_TOOL = /^(web_search|web_fetch|code_execution|advisor)_/
 
@@ -12,7 +19,7 @@ const SERVER_TOOL = /^(web_search|web_fetch|code_execution|advisor)_/
  * that answer instead, a conversation that it keeps, or makes shorter by itself. Null: there is
  * none.
  */
-export function billedBesides(json: Json): string | null {
+function besidesOfAnthropic(json: Json): string | null {
   if (json['speed'] === 'fast') return 'speed'
   if (json['inference_geo'] === 'us') return 'inference_geo'
   const other = ['fallbacks', 'thread'].find((name) => (json[name] ?? null) !== null)
@@ -21,8 +28,38 @@ export function billedBesides(json: Json): string | null {
   const isShortened = Array.isArray(edits) && edits.some((edit) => isOf(edit, /^compact/))
   if (isShortened) return 'context_management'
   if (Array.isArray(json['mcp_servers']) && json['mcp_servers'].length > 0) return 'mcp_servers'
-  const tools = Array.isArray(json['tools']) ? json['tools'] : []
-  const index = tools.findIndex((tool) => isOf(tool, SERVER_TOOL))
+  return toolOf(json, (tool) => isOf(tool, SERVER_TOOL))
+}
+
+/** Tools that OpenAI runs by itself: for a fee each time, over unseen text, or by other models. */
+const HOSTED_TOOL = /^(web_search|file_search|code_interpreter|image_generation|mcp)(_|$)/
+
+/** Where a shell is OpenAI's own container, and not the client's machine. */
+const CONTAINER = /^container_/
+
+/**
+ * Searches of OpenAI and Perplexity, of xAI, what OpenRouter does besides, and models that it asks
+ * instead.
+ */
+const OTHERS = ['web_search_options', 'search_parameters', 'plugins', 'models'] as const
+
+/**
+ * The same of a call in OpenAI's format (https://platform.openai.com/docs/pricing#built-in-tools,
+ * https://docs.x.ai/docs/guides/live-search, https://openrouter.ai/docs/features/web-search).
+ */
+function besidesOfOpenAI(json: Json): string | null {
+  const other = OTHERS.find((name) => !isEmpty(json[name] ?? []))
+  if (other !== undefined) return other
+  return toolOf(
+    json,
+    (tool) => isOf(tool, HOSTED_TOOL) || isOf(objectOf(tool)['environment'], CONTAINER),
+  )
+}
+
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+
+function toolOf({ tools }: Json, isWanted: (tool: unknown) => boolean): string | null {
+  const index = Array.isArray(tools) ? tools.findIndex(isWanted) : -1
   return index === -1 ? null : `tools[${index}]`
 }
 

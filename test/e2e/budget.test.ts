@@ -244,30 +244,6 @@ test('clients that hang up at random leave nothing held, and the budget is not p
   expect((await customer('fickle')).spend).toBeLessThanOrEqual(0.05)
 })
 
-describe('a model without a price', () => {
-  test('is refused for a customer with a budget, with the config lines that would price it', async () => {
-    await create('budgeted', { max_budget: 10 })
-    const { status, json } = await chat({ user: 'budgeted', model: 'unpriced' })
-    expect(status).toBe(400)
-    expect(json.error).toMatchObject({ type: 'model_not_priced', param: 'model' })
-    expect(json.error.message).toContain('`input_cost_per_token` and `output_cost_per_token`')
-  })
-
-  test('is answered for one without, and for any if the config allows', async () => {
-    expect((await chat({ user: 'free', model: 'unpriced' })).status).toBe(200)
-    await using open = await startGateway({
-      settings: 'tollgate_settings: {allow_unpriced_models: true}\n',
-    })
-    await open.server.ask('/customer/new', { json: { user_id: 'budgeted', max_budget: 10 } })
-    expect((await open.chat({ user: 'budgeted', model: 'unpriced' })).status).toBe(200)
-    const { openDatabase } = await import('../../src/runtime/sqlite.ts')
-    const database = await openDatabase(open.server.databasePath, 'readonly')
-    const rows = database.prepare('SELECT snapshot FROM ledger JOIN prices ON prices.id = price_id')
-    expect(rows.all()).toEqual([{ snapshot: 'unpriced' }])
-    database.close()
-  })
-})
-
 test('a mock that would answer more than its budget pays for is cut at what it pays for', async () => {
   const { startServer } = await import('../support/server.ts')
   const mock = 'word '.repeat(2_000)

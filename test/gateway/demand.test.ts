@@ -17,3 +17,39 @@ test('an image is held for as what the deployment is of, whatever its name', () 
   expect(heldFor('gpt-4o-mini') - text.length).toBe(imageTokensMax('gpt-4o-mini'))
   expect(heldFor('gpt-4o-mini')).toBeGreaterThan(heldFor('gpt-4o'))
 })
+
+test.each([
+  ['anthropic', 'claude-opus-4-7', 804],
+  ['openai', 'anthropic/claude-opus-4-7', 804],
+  ['openai', 'gpt-4o', 0],
+] as const)(
+  'tools are held for with what %s shows %s because of them',
+  (provider, model, least) => {
+    const heldFor = (tools: readonly object[]) => {
+      const json = { messages: [{ role: 'user', content: 'Hi' }], tools }
+      const text = JSON.stringify(json)
+      const call = {
+        endpoint: ENDPOINTS.CHAT,
+        json,
+        model,
+        text,
+        bodyBytes: text.length,
+        context: 0,
+      }
+      const to = { ...deployment, provider, pricedAs: { provider, model } }
+      return demandOf(call, to).demand.inputTokens - text.length
+    }
+    const defined = [
+      { type: 'function', function: { name: 'f' } },
+      { name: 'f', input_schema: { type: 'object' } },
+      { type: 'custom', name: 'f', input_schema: { type: 'object' } },
+    ]
+    expect(heldFor([])).toBe(0)
+    expect(heldFor(defined)).toBe(heldFor(defined.slice(1)))
+    expect(heldFor(defined)).toBeGreaterThanOrEqual(least)
+    // The definitions of Anthropic's own tools are not in the call.
+    const own = [{ type: 'computer_20250124', name: 'computer' }, { type: 'bash_20250124' }]
+    const more = heldFor([...defined, ...own]) - heldFor(defined)
+    expect(more).toBeGreaterThanOrEqual(least === 0 ? 0 : 735 + 499 + 245)
+  },
+)

@@ -101,5 +101,5 @@ test.each<[object, string | null]>([
   [{ context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } }, null],
   [{ context_management: { edits: [{ type: 'compact_20260112' }] } }, 'context_management'],
 ])('%p is billed besides its tokens for %p', (body, member) => {
-  expect(billedBesides(body as Record<string, unknown>)).toBe(member)
+  expect(billedBesides(body as Record<string, unknown>, 'anthropic')).toBe(member)
 })

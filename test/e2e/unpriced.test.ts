@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test'
+import { rowsOf } from '../support/books.ts'
+import { startGateway } from '../support/gateway.ts'
+
+/** What has no price, or not one that could be known before a call. */
+
+const gateway = await startGateway({ upstream: { isStrict: false } })
+const { upstream, server, chat, customer } = gateway
+const create = (user_id: string, limits: object) =>
+  server.ask('/customer/new', { json: { user_id, ...limits } })
+
+describe('a model without a price', () => {
+  test('is refused for a customer with a budget, with the config lines that would price it', async () => {
+    await create('budgeted', { max_budget: 10 })
+    const { status, json } = await chat({ user: 'budgeted', model: 'unpriced' })
+    expect(status).toBe(400)
+    expect(json.error).toMatchObject({ type: 'model_not_priced', param: 'model' })
+    expect(json.error.message).toContain('`input_cost_per_token` and `output_cost_per_token`')
+  })
+
+  test('is answered for one without, and for any if the config allows', async () => {
+    expect((await chat({ user: 'free', model: 'unpriced' })).status).toBe(200)
+    await using open = await startGateway({
+      settings: 'tollgate_settings: {allow_unpriced_models: true}\n',
+    })
+    await open.server.ask('/customer/new', { json: { user_id: 'budgeted', max_budget: 10 } })
+    expect((await open.chat({ user: 'budgeted', model: 'unpriced' })).status).toBe(200)
+    const sql = 'SELECT snapshot FROM ledger JOIN prices ON prices.id = price_id'
+    expect(rowsOf<object>(open.server.databasePath, sql)).toEqual([{ snapshot: 'unpriced' }])
+  })
+})
+
+describe('what is billed besides its tokens', () => {
+  const search = { tools: [{ type: 'web_search' }], input: 'What is new?' }
+  const respond = (user: string) =>
+    server.ask('/v1/responses', { json: { model: 'gpt-4o-mini', user, ...search } })
+
+  test('is refused for a customer with a budget, and is not sent', async () => {
+    await create('searching', { max_budget: 1 })
+    const sent = upstream.calls.length
+    const { status, json } = await respond('searching')
+    expect([status, json.error.type, json.error.param]).toEqual([
+      400,
+      'model_not_priced',
+      'tools[0]',
+    ])
+    expect(upstream.calls.length).toBe(sent)
+    expect((await customer('searching')).held).toBe(0)
+  })
+
+  test('is passed on for one without', async () => {
+    expect((await respond('searching-freely')).status).toBe(200)
+  })
+})
