@@ -92,6 +92,9 @@ const NOT_FOR_TOKENS = [
 /** Models of sound; the data has some without its price, which is many times that of text. */
 const AUDIO_MODEL = /-audio|realtime/
 
+/** Each call of one searches, for a fee (https://platform.openai.com/docs/pricing#built-in-tools). */
+const SEARCH_MODEL = /-search-preview/
+
 /** The data names these without the days of their snapshots, which cost the same. */
 const DATED_MEDIA_MODEL = /^(gpt-4o(?:-mini)?-(?:tts|transcribe(?:-diarize)?))-\d{4}-\d\d-\d\d$/
 
@@ -201,6 +204,7 @@ export function builtInPrice(
     const rates = ratesWithoutTokens({ audioMs: rateOfHours(perHour) })
     return { rates, tiers: [], source: `genai-prices ${name}`, hasTokens: false }
   }
+  if (SEARCH_MODEL.test(name)) return null
   if (NOT_FOR_TOKENS.some((key) => prices[key] !== undefined)) return null
   if (AUDIO_MODEL.test(name) && prices[PUBLISHED_KEYS.inputAudio] === undefined) return null
   const rates = publishedRates(prices, 0)

@@ -98,6 +98,7 @@ test.each([
   ['perplexity/sonar', 'it is paid by the request too'],
   ['gemini/gemma-3-27b-it', 'the data has no prices for it'],
   ['openai/gpt-4o-audio-preview', 'the data lacks its price of sound'],
+  ['openai/gpt-4o-search-preview-2025-03-11', 'each call of it searches, for a fee'],
   ['mistral/mistral-ocr-latest', 'it is paid by the page'],
 ])('%s has no built-in price: %s', (name) => {
   expect(priceOf(name)).toBeNull()
