@@ -1,10 +1,5 @@
-import {
-  documentTokensMax,
-  hasAudio,
-  hasImages,
-  imageCount,
-  imageTokensMax,
-} from '../metering/images.ts'
+import { documentTokensMax } from '../metering/documents.ts'
+import { hasAudio, hasImages, imageCount, imageTokensMax } from '../metering/images.ts'
 import type { Units } from '../metering/media.ts'
 import type { Price } from '../metering/price.ts'
 import { toolTokensMax } from '../metering/tool-tokens.ts'
@@ -66,9 +61,9 @@ export function demandOf(
   const { model } = deployment.pricedAs
   const shown = imageCount(json)
   const images = shown === 0 ? 0 : shown * imageTokensMax(model)
-  const isAnthropic = deployment.provider === 'anthropic'
-  const documents = isAnthropic ? documentTokensMax(json, model) : 0
-  const tools = isAnthropic || model.includes('claude') ? toolTokensMax(json) : 0
+  const documents = documentTokensMax(json, model)
+  const isClaude = deployment.provider === 'anthropic' || model.includes('claude')
+  const tools = isClaude ? toolTokensMax(json) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,

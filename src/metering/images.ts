@@ -1,4 +1,3 @@
-import { textIn } from './odd-json.ts'
 import type { Json } from './wire.ts'
 
 /**
@@ -25,31 +24,6 @@ export const imageTokensMax = (model: string): number =>
 /** The images that a call shows, by address or in themselves. */
 export const imageCount = (body: Json): number =>
   partsOf(body, ['image_url', 'input_image', 'image'])
-
-/**
- * The most that the documents of a call can come to, which nobody can see from outside: a PDF is
- * shown to a model as its text and as pictures of its pages, so few bytes may be many tokens, and
- * one that is only named has none here (https://docs.claude.com/en/docs/build-with-claude/pdf-support).
- * All of them together fit the model's window.
- */
-export const documentTokensMax = (body: Json, model: string): number =>
-  isOpaqueIn(body['messages']) ? windowOf(model) : 0
-
-function isOpaqueIn(list: unknown): boolean {
-  if (!Array.isArray(list)) return false
-  return list.some((item: unknown) => {
-    const { type, source, file, content } = (item ?? {}) as Json
-    const { type: how } = (source ?? {}) as Json
-    const { file_data: data } = (file ?? {}) as Json
-    if (type === 'document') return how !== 'text' && how !== 'content'
-    if (type === 'file') return !textIn(data).startsWith('data:text/')
-    return isOpaqueIn(content)
-  })
-}
-
-/** https://docs.claude.com/en/docs/about-claude/models/overview */
-const windowOf = (model: string): number =>
-  /claude-(?:[a-z]+-[5-9]|(?:opus|sonnet)-4-[6-9])(?!\d)/.test(model) ? 1_000_000 : 200_000
 
 /** Whether pictures are asked for. */
 export const hasImages = (body: Json): boolean => asksFor(body, 'image')

@@ -52,3 +52,14 @@ describe('what is billed besides its tokens', () => {
     expect((await respond('searching-freely')).status).toBe(200)
   })
 })
+
+test('a document whose length nobody knows is refused where the budget has no room for the longest', async () => {
+  const file = { type: 'file', file: { file_id: 'file-1' } }
+  const messages = [{ role: 'user', content: [{ type: 'text', text: 'Read this.' }, file] }]
+  // A window of 128,000 tokens at $3 a million, held as what may be written to a cache.
+  await create('reading', { max_budget: 0.4 })
+  const { status, json } = await chat({ user: 'reading', messages, max_tokens: 20 })
+  expect([status, json.error.type]).toEqual([429, 'budget_exceeded'])
+  await create('reading-more', { max_budget: 0.6 })
+  expect((await chat({ user: 'reading-more', messages, max_tokens: 20 })).status).toBe(200)
+})

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { billedBesides } from '../../src/metering/besides-tokens.ts'
-import { documentTokensMax, imageCount } from '../../src/metering/images.ts'
+import { imageCount } from '../../src/metering/images.ts'
 import { countPrompt } from '../support/counted-prompt.ts'
 
 /** Counts letters, so that a test can be reckoned by hand. */
@@ -68,22 +68,6 @@ test.each<[string, object, number]>([
 test('images in what a tool answered are images', () => {
   const image = { type: 'image', source: { type: 'url', url: 'https://x.y' } }
   expect(imageCount(user(image, { type: 'tool_result', content: [image, image] }))).toBe(3)
-})
-
-test.each<[string, object, number]>([
-  ['claude-sonnet-4-5', { type: 'document', source: { type: 'base64', data: '' } }, 200_000],
-  ['claude-sonnet-5', { type: 'document', source: { type: 'url', url: 'x' } }, 1_000_000],
-  ['claude-opus-4-6', { type: 'document', source: { type: 'file', file_id: 'x' } }, 1_000_000],
-  ['claude-opus-4-1', { type: 'file', file: { file_data: 'data:application/pdf;' } }, 200_000],
-  ['claude-opus-4-1', { type: 'file', file: { file_data: 'data:text/plain;' } }, 0],
-  ['claude-opus-4-1', { type: 'document', source: { type: 'text', data: 'abc' } }, 0],
-  [
-    'claude-opus-4-1',
-    { type: 'tool_result', content: [{ type: 'document', source: { type: 'url' } }] },
-    200_000,
-  ],
-])('%s may read of %p at most %p tokens more', (model, part, tokens) => {
-  expect(documentTokensMax(user(part), model)).toBe(tokens)
 })
 
 test.each<[object, string | null]>([
