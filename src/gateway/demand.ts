@@ -1,8 +1,9 @@
-import { documentTokensMax } from '../metering/documents.ts'
-import { hasAudio, hasImages, imageCount, imageTokensMax } from '../metering/images.ts'
+import { hasDocuments } from '../metering/documents.ts'
+import { hasAudio, hasImages, imagesIn, imageTokens, imageTokensMax } from '../metering/images.ts'
 import type { Units } from '../metering/media.ts'
 import type { Price } from '../metering/price.ts'
 import { toolTokensMax } from '../metering/tool-tokens.ts'
+import { windowOf } from '../metering/windows.ts'
 import type { Json } from '../metering/wire.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
 import type { Deployment } from './deployments.ts'
@@ -59,9 +60,7 @@ export function demandOf(
 ): CallDemand {
   const { endpoint, json, text } = call
   const { model } = deployment.pricedAs
-  const shown = imageCount(json)
-  const images = shown === 0 ? 0 : shown * imageTokensMax(model)
-  const documents = documentTokensMax(json, model)
+  const images = imagesIn(json)
   const isClaude = deployment.provider === 'anthropic' || model.includes('claude')
   const tools = isClaude ? toolTokensMax(json) : 0
   const writesNothing = endpoint.caps.length === 0
@@ -73,12 +72,12 @@ export function demandOf(
   const { price } = deployment
   const ingredients = {
     hasAudio: hasAudio(json),
-    hasImages: images > 0 || hasImages(json),
+    hasImages: images.length > 0 || hasImages(json),
     hasHourCache: () => text.includes('"1h"'),
     units: price === null ? {} : unitsOf(call, deployment, price),
   }
   const prices = pricesThatMayApply(json, deployment)
-  const sized = (inputTokens: number): Demand => {
+  const sized = (inputTokens: number, unseenTokens: number): Demand => {
     const at = (prices: readonly Price[] | null) =>
       prices === null ? null : worstRates(prices, { ...ingredients, inputTokens })
     const own = tariff?.card?.prices.get(call.model)
@@ -88,15 +87,20 @@ export function demandOf(
       own === undefined ? null : at([own]),
       endpoint.media === undefined,
     )
-    return { ...base, inputTokens, rates }
+    return { ...base, inputTokens, unseenTokens, rates }
   }
-  const besides = images + documents + tools + call.context
-  const most = call.bodyBytes + besides
+  const isRead = hasDocuments(json)
+  // All that nobody can look into fits the model's window.
+  const unseen = (shown: number | null) => (isRead || shown === null ? windowOf(model) : 0)
+  const besides = tools + call.context
+  const shown = imageTokensMax(images, model)
+  const most = call.bodyBytes + (shown ?? 0) + unseen(shown) + besides
   return {
-    demand: sized(most),
+    demand: sized(most, unseen(shown)),
     prompt: new Prompt(json, (promptTokens) => {
-      const counted = withMargin(promptTokens + besides, deployment.provider)
-      return sized(Math.min(most, counted))
+      const shown = imageTokens(images, model)
+      const counted = promptTokens + (shown ?? 0) + unseen(shown) + besides
+      return sized(Math.min(most, withMargin(counted, deployment.provider)), unseen(shown))
     }),
   }
 }

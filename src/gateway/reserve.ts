@@ -5,6 +5,7 @@ import {
   type Room,
   type Size,
   type SizeRules,
+  seenIn,
   sizeWithin,
   wholeSize,
   worstCase,
@@ -68,7 +69,7 @@ export function reserve(accounts: Accounts, request: Request, rules: SizeRules):
   const holds: Hold[] = []
   for (const place of places) {
     const output = isStrict(place) ? size.outputTokens : 0
-    const admitted = admitByMinute(place, { now, tokens: size.inputTokens + output })
+    const admitted = admitByMinute(place, { now, tokens: size.seenTokens + output })
     if ('refusal' in admitted) {
       for (const hold of holds) withdraw(hold)
       return { kind: 'by minute', at: place, refusal: admitted.refusal }
@@ -198,7 +199,7 @@ function tooLarge({ places, demand, free, now }: Request, rules: SizeRules): Res
   const least = isLess ? nanos(Math.max(0, gross - free.left)) : gross
   const short = strict.find(({ on }) => (moneyLeft(on) ?? least) < least)
   if (short !== undefined) return { kind: 'over', at: short, least }
-  const tokens = demand.inputTokens + outputTokens
+  const tokens = seenIn(demand) + outputTokens
   for (const place of strict) {
     const admitted = admitByMinute(place, { now, tokens })
     if ('refusal' in admitted) return { kind: 'by minute', at: place, refusal: admitted.refusal }

@@ -17,6 +17,8 @@ export type WorstRates = {
 export type Demand = {
   /** No more than these are read. */
   readonly inputTokens: number
+  /** Of these, the most in what nobody can look into: by the minute it counts afterwards. */
+  readonly unseenTokens: number
   /** The client's own cap on each choice; null: it set none. */
   readonly cap: number | null
   /** Answers asked for at once: OpenAI's `n`. */
@@ -46,6 +48,8 @@ export type SizeRules = {
 export type Size = {
   readonly worstCase: Nanos
   readonly inputTokens: number
+  /** Of these, what counts by the minute from the beginning. */
+  readonly seenTokens: number
   /** For all choices together. */
   readonly outputTokens: number
   /** To be sent upstream for each choice; null: what the client sent is right as it is. */
@@ -146,7 +150,7 @@ export function wholeSize(demand: Demand, rules: SizeRules): Size {
   const { inputTokens, choices, rates } = demand
   const outputTokens = wanted(demand, rules) * choices
   const cost = worstCase({ input: inputTokens, output: outputTokens }, rates)
-  return { worstCase: cost, inputTokens, outputTokens, cap: null }
+  return { worstCase: cost, inputTokens, seenTokens: seenIn(demand), outputTokens, cap: null }
 }
 
 /**
@@ -173,22 +177,26 @@ export function sizeWithin(room: Room, demand: Demand, rules: SizeRules): Size |
   const outputTokens = cap * demand.choices
   const tokens = { input: demand.inputTokens, output: outputTokens }
   const cost = worstCase(tokens, demand.rates)
-  return { worstCase: cost, inputTokens: demand.inputTokens, outputTokens, cap }
+  const { inputTokens } = demand
+  return { worstCase: cost, inputTokens, seenTokens: seenIn(demand), outputTokens, cap }
 }
+
+/** What of a call's input counts by the minute from the beginning. */
+export const seenIn = ({ inputTokens, unseenTokens }: Demand): number => inputTokens - unseenTokens
 
 /** What each choice may write if nothing else limits it. */
 const wanted = ({ cap, modelMax }: Demand, { outputTokensMaxDefault }: SizeRules): number =>
   Math.min(cap ?? Number.POSITIVE_INFINITY, modelMax ?? cap ?? outputTokensMaxDefault)
 
-function fits({ worstCase, inputTokens, outputTokens }: Size, { money, tokens }: Room): boolean {
+function fits({ worstCase, seenTokens, outputTokens }: Size, { money, tokens }: Room): boolean {
   const fitsMoney = money === null || worstCase <= money
-  return fitsMoney && (tokens === null || inputTokens + outputTokens <= tokens)
+  return fitsMoney && (tokens === null || seenTokens + outputTokens <= tokens)
 }
 
 /** The most output tokens for each choice that the room has beside the input; negative: none. */
 function perChoice({ money, tokens }: Room, demand: Demand): number {
   const byMoney = money === null ? Number.MAX_SAFE_INTEGER : outputWithin(money, demand)
-  const byTokens = tokens === null ? Number.MAX_SAFE_INTEGER : tokens - demand.inputTokens
+  const byTokens = tokens === null ? Number.MAX_SAFE_INTEGER : tokens - seenIn(demand)
   return Math.floor(Math.min(byMoney, byTokens) / demand.choices)
 }
 

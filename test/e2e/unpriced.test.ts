@@ -63,3 +63,14 @@ test('a document whose length nobody knows is refused where the budget has no ro
   await create('reading-more', { max_budget: 0.6 })
   expect((await chat({ user: 'reading-more', messages, max_tokens: 20 })).status).toBe(200)
 })
+
+test('a document counts by the minute when it is known how long it was', async () => {
+  const file = { type: 'file', file: { file_id: 'file-1' } }
+  const messages = [{ role: 'user', content: [{ type: 'text', text: 'Read this.' }, file] }]
+  const ask = { user: 'reading-slowly', messages, max_tokens: 20 }
+  await create('reading-slowly', { tpm_limit: 5_000 })
+  upstream.next({ tokens: { input: 4_900 } })
+  expect((await chat(ask)).status).toBe(200)
+  const { status, json } = await chat(ask)
+  expect([status, json.error.type]).toEqual([429, 'rate_limit_error'])
+})

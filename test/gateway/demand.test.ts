@@ -1,7 +1,6 @@
 import { expect, test } from 'bun:test'
 import { demandOf } from '../../src/gateway/demand.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
-import { imageTokensMax } from '../../src/metering/images.ts'
 import { deployment } from '../support/world.ts'
 
 test('an image is held for as what the deployment is of, whatever its name', () => {
@@ -14,7 +13,7 @@ test('an image is held for as what the deployment is of, whatever its name', () 
     const azure = { ...deployment, provider: 'azure', upstreamModel: 'my-gpt' }
     return demandOf(call, { ...azure, pricedAs: { provider: 'azure', model } }).demand.inputTokens
   }
-  expect(heldFor('gpt-4o-mini') - text.length).toBe(imageTokensMax('gpt-4o-mini'))
+  expect(heldFor('gpt-4o-mini') - text.length).toBe(2_833 + 8 * 5_667)
   expect(heldFor('gpt-4o-mini')).toBeGreaterThan(heldFor('gpt-4o'))
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { billedBesides } from '../../src/metering/besides-tokens.ts'
-import { imageCount } from '../../src/metering/images.ts'
+import { imagesIn } from '../../src/metering/images.ts'
 import { countPrompt } from '../support/counted-prompt.ts'
 
 /** Counts letters, so that a test can be reckoned by hand. */
@@ -67,7 +67,8 @@ test.each<[string, object, number]>([
 
 test('images in what a tool answered are images', () => {
   const image = { type: 'image', source: { type: 'url', url: 'https://x.y' } }
-  expect(imageCount(user(image, { type: 'tool_result', content: [image, image] }))).toBe(3)
+  const call = user(image, { type: 'tool_result', content: [image, image] })
+  expect(imagesIn(call)).toHaveLength(3)
 })
 
 test.each<[object, string | null]>([

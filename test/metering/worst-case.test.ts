@@ -28,13 +28,16 @@ const price: fc.Arbitrary<Price> = fc.record({
   source: fc.constant('test'),
 })
 const worst = fc.record({ input: rate, output: rate, besides: rate })
-const demand: fc.Arbitrary<Demand> = fc.record({
-  inputTokens: tokens,
-  cap: fc.option(fc.integer({ min: 0, max: 200_000 })),
-  choices: fc.integer({ min: 1, max: 4 }),
-  modelMax: fc.option(fc.integer({ min: 1, max: 200_000 })),
-  rates: fc.option(worst, { freq: 10 }),
-})
+const demand: fc.Arbitrary<Demand> = fc
+  .record({
+    seenTokens: tokens,
+    unseenTokens: fc.oneof(fc.constant(0), tokens),
+    cap: fc.option(fc.integer({ min: 0, max: 200_000 })),
+    choices: fc.integer({ min: 1, max: 4 }),
+    modelMax: fc.option(fc.integer({ min: 1, max: 200_000 })),
+    rates: fc.option(worst, { freq: 10 }),
+  })
+  .map(({ seenTokens, ...rest }) => ({ inputTokens: seenTokens + rest.unseenTokens, ...rest }))
 const count = fc.nat({ max: 10_000 })
 const ALL = { hasAudio: true, hasImages: true, hasHourCache: () => true }
 const INPUTS = TOKEN_KINDS.slice(0, 6)
@@ -92,8 +95,7 @@ describe('what is held under a limit', () => {
         const size = sizeWithin({ money, tokens }, demand, rules)
         if (size === null) return
         if (money !== null) expect(size.worstCase).toBeLessThanOrEqual(money)
-        if (tokens !== null)
-          expect(size.inputTokens + size.outputTokens).toBeLessThanOrEqual(tokens)
+        if (tokens !== null) expect(size.seenTokens + size.outputTokens).toBeLessThanOrEqual(tokens)
         const each =
           size.cap ??
           Math.min(
@@ -103,6 +105,7 @@ describe('what is held under a limit', () => {
         if (Number.isFinite(each))
           expect(each * demand.choices).toBeLessThanOrEqual(size.outputTokens)
         const { inputTokens: input, rates } = demand
+        expect(size.seenTokens).toBe(input - demand.unseenTokens)
         expect(size.worstCase).toBe(worstCase({ input, output: size.outputTokens }, rates))
       }),
     )
@@ -128,7 +131,7 @@ describe('what is held under a limit', () => {
         const output = Math.min(rules.outputTokensMin, most) * demand.choices
         const { inputTokens: input, rates } = demand
         const overMoney = money !== null && worstCase({ input, output }, rates) > money
-        const overTokens = tokens !== null && input + output > tokens
+        const overTokens = tokens !== null && input - demand.unseenTokens + output > tokens
         expect(overMoney || overTokens).toBe(true)
       }),
     )
@@ -137,6 +140,7 @@ describe('what is held under a limit', () => {
   const rates = { input: nanos(3e9), output: nanos(15e9), besides: nanos(0) }
   const call = (more: Partial<Demand>): Demand => ({
     inputTokens: 1_000,
+    unseenTokens: 0,
     cap: null,
     choices: 1,
     modelMax: 16_384,
