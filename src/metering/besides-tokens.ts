@@ -31,8 +31,14 @@ function besidesOfAnthropic(json: Json): string | null {
   return toolOf(json, (tool) => isOf(tool, SERVER_TOOL))
 }
 
-/** Tools that OpenAI runs by itself: for a fee each time, over unseen text, or by other models. */
-const HOSTED_TOOL = /^(web_search|file_search|code_interpreter|image_generation|mcp)(_|$)/
+/**
+ * Tools that OpenAI, xAI, Google and Groq run themselves: for a fee each time, over unseen text, or
+ * by other models. A type may end in a version.
+ */
+const HOSTED_TOOL = new RegExp(
+  '^(?:(?:web|x|file|collections|google|browser)_search|web_fetch|code_interpreter|' +
+    'code_execution|image_generation|mcp)(?:_|$)',
+)
 
 /** Where a shell is OpenAI's own container, and not the client's machine. */
 const CONTAINER = /^container_/
@@ -45,7 +51,8 @@ const OTHERS = ['web_search_options', 'search_parameters', 'plugins', 'models'] 
 
 /**
  * The same of a call in OpenAI's format (https://platform.openai.com/docs/pricing#built-in-tools,
- * https://docs.x.ai/docs/guides/live-search, https://openrouter.ai/docs/features/web-search).
+ * https://docs.x.ai/docs/guides/tools/overview, https://openrouter.ai/docs/features/web-search,
+ * https://console.groq.com/docs/tool-use/built-in-tools).
  */
 function besidesOfOpenAI(json: Json): string | null {
   const other = OTHERS.find((name) => !isEmpty(json[name] ?? []))

@@ -44,10 +44,12 @@ const BY_FAMILY: readonly (readonly [RegExp, Most])[] = [
   [/gpt-5\.4/, { usual: patches(2_500), original: patches(10_000), isOriginal: false }],
   [/gpt-5\.5/, { usual: patches(2_500), original: patches(10_000), isOriginal: true }],
   [/gpt-5\.[6-9]|gpt-[6-9]/, { usual: patches(2_500), original: null, isOriginal: true }],
+  // More than any of their makers' others.
+  [/gpt-|(?:^|\/)o\d|gemini|grok/, always(4_200)],
 ]
 
-/** Of the families above, and of those that publish nothing: more than most of them use. */
-const OTHERWISE = always(4_096)
+/** Of open weights those of Qwen make the most (https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct). */
+const OTHERWISE = always(16_384)
 
 /** The images that a call shows, by address or in themselves. */
 export const imagesIn = (body: Json): Shown[] =>

@@ -43,7 +43,10 @@ describe.each([
     imageTokens(imagesIn(callOf(url, detail)), 'gpt-5.6')
 
   test('has the most tokens that its model and its detail make', () => {
-    expect(most('gpt-4o')).toBe(4_096)
+    expect(most('gpt-4o')).toBe(4_200)
+    expect(most('gemini-2.5-flash')).toBe(4_200)
+    expect(most('qwen2.5-vl-72b')).toBe(16_384)
+    expect(most('claude-opus-4-7')).toBe(4_784)
     expect(most('gpt-5.4-mini')).toBe(Math.ceil(1_536 * 1.72))
     expect(most('gpt-5.4')).toBe(4_050)
     expect(most('gpt-5.4', 'original')).toBe(16_200)
