@@ -90,6 +90,8 @@ export type DeploymentConfig = {
    * `model_info.max_output_tokens`, or `max_tokens` there: the largest answer; null: not stated.
    */
   readonly outputTokensMax: number | null
+  /** `model_info.max_input_tokens`: the longest prompt; null: not stated. */
+  readonly inputTokensMax: number | null
   /** Its share of the calls beside others of its model; null: as `rpm` or `tpm` say, or 1. */
   readonly weight: number | null
   /** Calls and tokens that it takes in any minute; null: any number. */

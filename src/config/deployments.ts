@@ -28,6 +28,7 @@ export const demoDeployment = ({ timeoutMs, rules }: Patience): DeploymentConfig
   rules,
   region: null,
   outputTokensMax: null,
+  inputTokensMax: null,
   weight: null,
   rpm: null,
   tpm: null,
@@ -114,7 +115,9 @@ function readDeployment(
   const prices = readPrices(reader, params, info)
   const regionField = reader.field(info, 'region') ?? reader.field(params, 'region_name')
   const region = reader.text(regionField)
-  const outputTokensMax = readOutputTokensMax(reader, info)
+  // LiteLLM's `max_tokens` is its older name for the longest answer.
+  const outputTokensMax = readTokens(reader, info, ['max_output_tokens', 'max_tokens'])
+  const inputTokensMax = readTokens(reader, info, ['max_input_tokens'])
   const baseModel = reader.text(
     reader.field(info, 'base_model') ?? reader.field(params, 'base_model'),
   )
@@ -135,6 +138,7 @@ function readDeployment(
     rules,
     region: region?.toLowerCase() ?? null,
     outputTokensMax,
+    inputTokensMax,
     ...shares,
     modelInfo,
     line: entry.setting.line,
@@ -161,9 +165,9 @@ function readShares(reader: Reader, params: MapField) {
   }
 }
 
-/** The longest answer of the model; LiteLLM's `max_tokens` is its older name for it. */
-function readOutputTokensMax(reader: Reader, info: MapField | null): number | null {
-  const field = reader.field(info, 'max_output_tokens') ?? reader.field(info, 'max_tokens')
+/** A bound in tokens, under the first of some keys that is there; null: under none. */
+function readTokens(reader: Reader, info: MapField | null, keys: readonly string[]): number | null {
+  const field = keys.map((key) => reader.field(info, key)).find((field) => field !== null) ?? null
   const bounds = { min: 1, max: 1e9, isWhole: true }
   return reader.number(field, 'a whole number of tokens from 1 to 1000000000', bounds)
 }

@@ -91,7 +91,8 @@ export function demandOf(
   }
   const isRead = hasDocuments(json)
   // All that nobody can look into fits the model's window.
-  const unseen = (shown: number | null) => (isRead || shown === null ? windowOf(model) : 0)
+  const window = deployment.inputTokensMax ?? windowOf(model)
+  const unseen = (shown: number | null) => (isRead || shown === null ? window : 0)
   const besides = tools + call.context
   const shown = imageTokensMax(images, model)
   const most = call.bodyBytes + (shown ?? 0) + unseen(shown) + besides

@@ -128,6 +128,12 @@ describe('of a model', () => {
     expect(load(modelWith(info)).deployments[0]!.outputTokensMax).toBe(tokens)
   })
 
+  test('max_input_tokens of the model_info is the longest prompt', () => {
+    const [deployment] = load(modelWith('max_input_tokens: 131072')).deployments
+    expect([deployment!.inputTokensMax, deployment!.outputTokensMax]).toEqual([131_072, null])
+    expect(load(modelWith('max_tokens: 4096')).deployments[0]!.inputTokensMax).toBeNull()
+  })
+
   test.each([
     ['region: [eu]', 'region must be text, got a list'],
     [

@@ -51,6 +51,7 @@ test('a deployment has all that its entry says', () => {
       rules: DEFAULT_UPSTREAM_RULES,
       region: null,
       outputTokensMax: null,
+      inputTokensMax: null,
       modelInfo: { id: 17, base_model: 'gpt-4o', limits: [1, { a: 'sk-1' }] },
       line: 2,
     },

@@ -52,3 +52,23 @@ test.each([
     expect(more).toBeGreaterThanOrEqual(least === 0 ? 0 : 735 + 499 + 245)
   },
 )
+
+test('what nobody can look into is held for at the longest prompt that the config states', () => {
+  const json = { messages: [{ role: 'user', content: [{ type: 'file', file: { file_id: 'x' } }] }] }
+  const text = JSON.stringify(json)
+  const call = {
+    endpoint: ENDPOINTS.CHAT,
+    json,
+    model: 'm',
+    text,
+    bodyBytes: text.length,
+    context: 0,
+  }
+  const heldFor = (inputTokensMax: number | null) =>
+    demandOf(call, { ...deployment, inputTokensMax }).demand
+  expect(heldFor(8_192)).toMatchObject({
+    inputTokens: text.length + 8_192,
+    unseenTokens: 8_192,
+  })
+  expect(heldFor(null).unseenTokens).toBeGreaterThan(100_000)
+})

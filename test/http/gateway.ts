@@ -230,6 +230,7 @@ export const deployment = (of: Partial<DeploymentConfig>): DeploymentConfig => (
   rules: DEFAULT_UPSTREAM_RULES,
   region: null,
   outputTokensMax: null,
+  inputTokensMax: null,
   modelInfo: {},
   line: 1,
   ...of,

@@ -51,6 +51,7 @@ export const deployment: Deployment = {
   rules: DEFAULT_UPSTREAM_RULES,
   region: null,
   outputTokensMax: 1_000,
+  inputTokensMax: null,
   modelInfo: {},
   line: 0,
 }
