@@ -62,7 +62,7 @@ const writes = fc.oneof(
 
 /** What limits the customer, in nano-dollars, and what its calls are charged besides their cost. */
 const limit = fc.record({
-  kind: fc.constantFrom('budget', 'wallet', 'key'),
+  kind: fc.constantFrom('budget', 'model', 'wallet', 'key'),
   nanos: fc.integer({ min: 200_000, max: 3_000_000 }),
   card: fc.constantFrom(null, null, CARD),
 })
@@ -96,9 +96,11 @@ async function limited(user: string, { kind, nanos, card }: Drawn<typeof limit>)
     expect([path, told.status]).toEqual([path, 200])
     return told.json
   }
-  const own = kind === 'budget' ? { max_budget: dollars } : {}
-  await ask('/customer/new', { user_id: user, rate_card: card, ...own })
-  if (kind === 'key') return (await ask('/key/generate', { max_budget: dollars })).key as string
+  const budget = { max_budget: dollars }
+  const own = { budget, model: { model_max_budget: { 'gpt-4o-mini': budget } } }
+  const limits = kind === 'budget' || kind === 'model' ? own[kind] : {}
+  await ask('/customer/new', { user_id: user, rate_card: card, ...limits })
+  if (kind === 'key') return (await ask('/key/generate', budget)).key as string
   if (kind === 'wallet') {
     const grant = { amount: dollars, reason: 'test', idempotency_key: user }
     await ask('/customer/credit/grant', { user_id: user, ...grant })
