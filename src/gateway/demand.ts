@@ -1,8 +1,8 @@
 import { hasDocuments } from '../metering/documents.ts'
 import { hasAudio, hasImages, imagesIn, imageTokens, imageTokensMax } from '../metering/images.ts'
+import { instructionTokensMax } from '../metering/instructions.ts'
 import type { Units } from '../metering/media.ts'
 import type { Price } from '../metering/price.ts'
-import { toolTokensMax } from '../metering/tool-tokens.ts'
 import { windowOf } from '../metering/windows.ts'
 import type { Json } from '../metering/wire.ts'
 import { type Demand, worstRates } from '../metering/worst-case.ts'
@@ -19,6 +19,9 @@ import { type Tariff, worstRatesBy } from './tariff.ts'
  */
 const MARGIN = { openai: 0.05, other: 0.4 }
 const MARGIN_TOKENS = 16
+
+/** A cache for an hour, as `cache_control` asks for one; JSON may be written with escapes. */
+const HOUR = /"(?:1|\\u0031)(?:h|\\u0068)"/
 
 /** The most that so many tokens by our count can be by the count of a provider's model. */
 export function withMargin(tokens: number, provider: Deployment['provider']): number {
@@ -62,7 +65,7 @@ export function demandOf(
   const { model } = deployment.pricedAs
   const images = imagesIn(json)
   const isClaude = deployment.provider === 'anthropic' || model.includes('claude')
-  const tools = isClaude ? toolTokensMax(json) : 0
+  const instructions = isClaude ? instructionTokensMax(json) : 0
   const writesNothing = endpoint.caps.length === 0
   const base = {
     cap: capOf(json, endpoint) ?? endpoint.capUnsaid,
@@ -73,7 +76,7 @@ export function demandOf(
   const ingredients = {
     hasAudio: hasAudio(json),
     hasImages: images.length > 0 || hasImages(json),
-    hasHourCache: () => text.includes('"1h"'),
+    hasHourCache: () => HOUR.test(text),
     units: price === null ? {} : unitsOf(call, deployment, price),
   }
   const prices = pricesThatMayApply(json, deployment)
@@ -93,7 +96,7 @@ export function demandOf(
   // All that nobody can look into fits the model's window.
   const window = deployment.inputTokensMax ?? windowOf(model)
   const unseen = (shown: number | null) => (isRead || shown === null ? window : 0)
-  const besides = tools + call.context
+  const besides = instructions + call.context
   const shown = imageTokensMax(images, model)
   const most = call.bodyBytes + (shown ?? 0) + unseen(shown) + besides
   return {

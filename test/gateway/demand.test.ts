@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { demandOf } from '../../src/gateway/demand.ts'
 import { ENDPOINTS } from '../../src/gateway/endpoint.ts'
+import { builtInPrice } from '../../src/metering/prices.ts'
 import { deployment } from '../support/world.ts'
 
 test('an image is held for as what the deployment is of, whatever its name', () => {
@@ -72,3 +73,51 @@ test('what nobody can look into is held for at the longest prompt that the confi
   })
   expect(heldFor(null).unseenTokens).toBeGreaterThan(100_000)
 })
+
+test('a schema is held for with what a Claude is told of it', () => {
+  const heldFor = (more: object) => {
+    const json = { messages: [{ role: 'user', content: 'Hi' }], ...more }
+    const text = JSON.stringify(json)
+    const call = {
+      endpoint: ENDPOINTS.CHAT,
+      json,
+      model: 'm',
+      text,
+      bodyBytes: text.length,
+      context: 0,
+    }
+    const pricedAs = { provider: 'anthropic', model: 'claude-opus-4-7' }
+    return (
+      demandOf(call, { ...deployment, provider: 'anthropic', pricedAs }).demand.inputTokens -
+      text.length
+    )
+  }
+  const format = { type: 'json_schema', schema: {} }
+  expect(heldFor({ response_format: { type: 'text' } })).toBe(0)
+  const told = heldFor({ response_format: format })
+  expect(told).toBeGreaterThan(0)
+  expect(heldFor({ output_config: { format } })).toBe(told)
+  expect(heldFor({ output_format: format, tools: [{ name: 'f' }] })).toBeGreaterThan(told)
+})
+
+test.each(['"1h"', '"\\u0031h"', '"1\\u0068"', '"\\u0031\\u0068"'])(
+  'a cache for an hour is held for at its price, also if it is written %s',
+  (ttl) => {
+    const priced = { ...deployment, price: builtInPrice('anthropic', 'claude-opus-4-6') }
+    const rateOf = (ttl: string) => {
+      const text = `{"system":[{"type":"text","text":"Hi","cache_control":{"ttl":${ttl}}}]}`
+      const json = JSON.parse(text)
+      const call = {
+        endpoint: ENDPOINTS.MESSAGES,
+        json,
+        model: 'm',
+        text,
+        bodyBytes: text.length,
+        context: 0,
+      }
+      return demandOf(call, priced).demand.rates!.input
+    }
+    expect(rateOf(ttl)).toBe(priced.price!.rates.cacheWriteHour)
+    expect(rateOf('"5m"')).toBe(priced.price!.rates.cacheWrite)
+  },
+)
