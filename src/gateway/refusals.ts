@@ -11,8 +11,9 @@ const HELD_SECONDS = 2
 const RESET_SECONDS_MAX = 24 * 3_600
 
 /**
- * LiteLLM's sentence, which scripts match on, and after it what helps to go on: what is held, and
- * when the budget resets. `Retry-After` where waiting can help, for what is held or for the reset.
+ * LiteLLM's sentence, which scripts match on, and after it what helps to go on: what is held, what
+ * the call needs, and when the budget resets. `Retry-After` where waiting can help, for what is
+ * held or for the reset.
  */
 export function overBudget(
   { at, least }: { readonly at: Place; readonly least: Nanos },
@@ -27,7 +28,7 @@ export function overBudget(
   return new Refusal(
     'budget_exceeded',
     `${exceeded(at.owner, dollarsText(spent), dollarsText(limit ?? ZERO))}. ` +
-      `Held for calls in flight: ${dollarsText(held)}; ${resets}.`,
+      `Held for calls in flight: ${dollarsText(held)}${needed(least)}; ${resets}.`,
     {
       status: about.status,
       headers: isHeldUp({ at, least }) ? retrySoon() : retryAtReset(end, about.now),
@@ -52,7 +53,7 @@ export function creditExhausted(
   return new Refusal(
     'credit_exhausted',
     `${nameOf(at.owner)} has not enough credit for this call. Balance: ${dollarsText(balance)}, ` +
-      `held for calls in flight: ${dollarsText(held)} dollars.${where}`,
+      `held for calls in flight: ${dollarsText(held)}${needed(least)} dollars.${where}`,
     {
       headers: isHeldUp({ at, least }) ? retrySoon() : { 'x-should-retry': 'false' },
       more: { balance: toDollars(balance), held: toDollars(held), top_up_url: url },
@@ -63,6 +64,10 @@ export function creditExhausted(
 /** Whether the call would fit if nothing were held. */
 export const isHeldUp = ({ at, least }: { readonly at: Place; readonly least: Nanos }): boolean =>
   (at.on.account.limit ?? ZERO) - at.on.account.spent >= Math.max(least, 1)
+
+/** What the least of the call would be held for; zero: nothing is left, whatever it is. */
+const needed = (least: Nanos): string =>
+  least === ZERO ? '' : `, needed for this call: ${dollarsText(least)}`
 
 /** LiteLLM has another sentence for keys than for customers. */
 const exceeded = (owner: LiveOwner, spent: string, limit: string): string =>

@@ -98,7 +98,7 @@ describe('near the limit', () => {
     expect(status).toBe(429)
     expect(json.error).toMatchObject({ type: 'budget_exceeded', param: null, code: '429' })
     expect(json.error.message).toMatch(
-      /^ExceededBudget: End User=reset over budget\. Spend=0, Budget=0\.0001\. Held for calls in flight: 0; the budget resets at \d{4}-\d\d-01T00:00:00\.000Z\.$/,
+      /^ExceededBudget: End User=reset over budget\. Spend=0, Budget=0\.0001\. Held for calls in flight: 0, needed for this call: 0\.\d+; the budget resets at \d{4}-\d\d-01T00:00:00\.000Z\.$/,
     )
     expect(headers.get('x-should-retry')).toBe('false')
     expect(upstream.calls.length).toBe(before)

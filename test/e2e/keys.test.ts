@@ -163,7 +163,7 @@ describe('a key’s own budget', () => {
     const { status, json, headers } = await chat({ user: undefined, max_tokens: 60 }, by(key))
     expect([status, json.error.type]).toEqual([429, 'budget_exceeded'])
     expect(json.error.message).toMatch(
-      /^Budget has been exceeded! Key=small Current cost: 0, Max budget: 0\.001\. Held for calls in flight: 0\.\d+; the budget resets at /,
+      /^Budget has been exceeded! Key=small Current cost: 0, Max budget: 0\.001\. Held for calls in flight: 0\.\d+, needed for this call: 0\.\d+; the budget resets at /,
     )
     expect(headers.get('x-should-retry')).toBe('true')
     gate.open()

@@ -60,6 +60,7 @@ test('a document whose length nobody knows is refused where the budget has no ro
   await create('reading', { max_budget: 0.4 })
   const { status, json } = await chat({ user: 'reading', messages, max_tokens: 20 })
   expect([status, json.error.type]).toEqual([429, 'budget_exceeded'])
+  expect(json.error.message).toMatch(/Budget=0\.4\. .*needed for this call: 0\.48\d*;/)
   await create('reading-more', { max_budget: 0.6 })
   expect((await chat({ user: 'reading-more', messages, max_tokens: 20 })).status).toBe(200)
 })
