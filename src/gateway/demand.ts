@@ -2,6 +2,7 @@ import { hasDocuments } from '../metering/documents.ts'
 import { hasAudio, hasImages, imagesIn, imageTokens, imageTokensMax } from '../metering/images.ts'
 import { instructionTokensMax } from '../metering/instructions.ts'
 import type { Units } from '../metering/media.ts'
+import { partsIn } from '../metering/parts.ts'
 import type { Price } from '../metering/price.ts'
 import { windowOf } from '../metering/windows.ts'
 import type { Json } from '../metering/wire.ts'
@@ -63,7 +64,8 @@ export function demandOf(
 ): CallDemand {
   const { endpoint, json, text } = call
   const { model } = deployment.pricedAs
-  const images = imagesIn(json)
+  const parts = partsIn(json)
+  const images = imagesIn(parts)
   const isClaude = deployment.provider === 'anthropic' || model.includes('claude')
   const instructions = isClaude ? instructionTokensMax(json) : 0
   const writesNothing = endpoint.caps.length === 0
@@ -74,7 +76,7 @@ export function demandOf(
   }
   const { price } = deployment
   const ingredients = {
-    hasAudio: hasAudio(json),
+    hasAudio: hasAudio(json, parts),
     hasImages: images.length > 0 || hasImages(json),
     hasHourCache: () => HOUR.test(text),
     units: price === null ? {} : unitsOf(call, deployment, price),
@@ -92,10 +94,10 @@ export function demandOf(
     )
     return { ...base, inputTokens, unseenTokens, rates }
   }
-  const isRead = hasDocuments(json)
+  const isRead = hasDocuments(parts)
   // All that nobody can look into fits the model's window.
-  const window = deployment.inputTokensMax ?? windowOf(model)
-  const unseen = (shown: number | null) => (isRead || shown === null ? window : 0)
+  const unseen = (shown: number | null) =>
+    isRead || shown === null ? (deployment.inputTokensMax ?? windowOf(model)) : 0
   const besides = instructions + call.context
   const shown = imageTokensMax(images, model)
   const most = call.bodyBytes + (shown ?? 0) + unseen(shown) + besides

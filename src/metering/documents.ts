@@ -1,27 +1,25 @@
 import { textIn } from './odd-json.ts'
 import type { Json } from './wire.ts'
 
+/** Parts of other kinds than text, pictures and sound: Anthropic's, OpenAI's, and of hosts. */
+const OPAQUE = new Set<unknown>([
+  'document',
+  'file',
+  'input_file',
+  'video_url',
+  'input_video',
+  'audio_url',
+])
+
 /**
- * Whether a call shows documents or videos, whose tokens nobody can count from outside: a PDF is
- * shown to a model as its text and as pictures of its pages, so few bytes may be many tokens, and
- * one that is only named has none here
+ * Whether documents or videos are among the parts of a call, whose tokens nobody can count from
+ * outside: a PDF is shown to a model as its text and as pictures of its pages, so few bytes may be
+ * many tokens, and one that is only named has none here
  * (https://docs.claude.com/en/docs/build-with-claude/pdf-support,
  * https://platform.openai.com/docs/guides/pdf-files).
  */
-export const hasDocuments = (body: Json): boolean =>
-  isOpaqueIn(body['messages']) || isOpaqueIn(body['input'])
-
-/** Parts of other kinds than text, pictures and sound: Anthropic's, OpenAI's, and of hosts. */
-const OPAQUE = new Set(['document', 'file', 'input_file', 'video_url', 'input_video', 'audio_url'])
-
-function isOpaqueIn(list: unknown): boolean {
-  if (!Array.isArray(list)) return false
-  return list.some((item: unknown) => {
-    const part = (item ?? {}) as Json
-    if (OPAQUE.has(textIn(part['type']))) return !isText(part)
-    return isOpaqueIn(part['content']) || isOpaqueIn(part['output'])
-  })
-}
+export const hasDocuments = (parts: readonly Json[]): boolean =>
+  parts.some((part) => OPAQUE.has(part['type']) && !isText(part))
 
 /** Whether all of a document is there to be read: then it has no more tokens than bytes. */
 function isText({ source, file, file_data: own }: Json): boolean {

@@ -51,13 +51,17 @@ const BY_FAMILY: readonly (readonly [RegExp, Most])[] = [
 /** Of open weights those of Qwen make the most (https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct). */
 const OTHERWISE = always(16_384)
 
-/** The images that a call shows, by address or in themselves. */
-export const imagesIn = (body: Json): Shown[] =>
-  partsOf(body, ['image_url', 'input_image', 'image']).map((part) => {
-    const { image_url: image } = part
-    const detail = textIn(objectOf(image)['detail'] ?? part['detail'])
-    return { detail: detail || 'auto', url: textIn(objectOf(image)['url'] ?? image) }
-  })
+const IMAGE = new Set<unknown>(['image_url', 'input_image', 'image'])
+
+/** The images among the parts of a call, by address or in themselves. */
+export const imagesIn = (parts: readonly Json[]): Shown[] =>
+  parts
+    .filter(({ type }) => IMAGE.has(type))
+    .map((part) => {
+      const { image_url: image } = part
+      const detail = textIn(objectOf(image)['detail'] ?? part['detail'])
+      return { detail: detail || 'auto', url: textIn(objectOf(image)['url'] ?? image) }
+    })
 
 /** The most that the images of a call can come to, without a look at them; null: nobody knows. */
 export const imageTokensMax = (images: readonly Shown[], model: string): number | null =>
@@ -110,28 +114,11 @@ function tokensBySize({ url }: Shown): number | null {
 /** Whether pictures are asked for. */
 export const hasImages = (body: Json): boolean => asksFor(body, 'image')
 
-/** Whether sound goes in or out: its tokens have prices of their own. */
-export const hasAudio = (body: Json): boolean =>
-  partsOf(body, ['input_audio']).length > 0 || body['audio'] !== undefined || asksFor(body, 'audio')
+/** Whether sound goes in, in one of its parts, or out: its tokens have prices of their own. */
+export const hasAudio = (body: Json, parts: readonly Json[]): boolean =>
+  parts.some(({ type }) => type === 'input_audio') ||
+  body['audio'] !== undefined ||
+  asksFor(body, 'audio')
 
 const asksFor = (body: Json, modality: string): boolean =>
   Array.isArray(body['modalities']) && body['modalities'].includes(modality)
-
-/** Parts of messages, of the items of a response's input, and of what is in these. */
-function partsOf(body: Json, types: readonly string[]): Json[] {
-  const found: Json[] = []
-  addParts(body['messages'], types, found)
-  addParts(body['input'], types, found)
-  return found
-}
-
-function addParts(list: unknown, types: readonly string[], found: Json[]) {
-  if (!Array.isArray(list)) return
-  for (const item of list) {
-    if (typeof item !== 'object' || item === null) continue
-    const { type, content, output } = item as Json
-    if (types.includes(type as string)) found.push(item as Json)
-    addParts(content, types, found)
-    addParts(output, types, found)
-  }
-}

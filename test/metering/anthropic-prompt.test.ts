@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { billedBesides } from '../../src/metering/besides-tokens.ts'
 import { imagesIn } from '../../src/metering/images.ts'
+import { partsIn } from '../../src/metering/parts.ts'
 import { countPrompt } from '../support/counted-prompt.ts'
 
 /** Counts letters, so that a test can be reckoned by hand. */
@@ -68,7 +69,7 @@ test.each<[string, object, number]>([
 test('images in what a tool answered are images', () => {
   const image = { type: 'image', source: { type: 'url', url: 'https://x.y' } }
   const call = user(image, { type: 'tool_result', content: [image, image] })
-  expect(imagesIn(call)).toHaveLength(3)
+  expect(imagesIn(partsIn(call))).toHaveLength(3)
 })
 
 test.each<[object, string | null]>([

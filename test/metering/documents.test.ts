@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { hasDocuments } from '../../src/metering/documents.ts'
+import { partsIn } from '../../src/metering/parts.ts'
 import { windowOf } from '../../src/metering/windows.ts'
 
 test.each<[string, object, number]>([
@@ -25,7 +26,7 @@ test.each<[string, object, number]>([
 ])('%s may read of %p at most %p tokens more', (model, part, tokens) => {
   for (const list of ['messages', 'input']) {
     const items = [{ role: 'user', content: [{ type: 'text', text: 'Read this.' }, part] }]
-    expect(hasDocuments({ [list]: items })).toBe(tokens !== 0)
+    expect(hasDocuments(partsIn({ [list]: items }))).toBe(tokens !== 0)
     if (tokens !== 0) expect(windowOf(model)).toBe(tokens)
   }
 })
@@ -33,7 +34,7 @@ test.each<[string, object, number]>([
 test('a document in what a tool has put out counts too, and what is no list does not', () => {
   const output = [{ type: 'input_file', file_id: 'file-1' }]
   const input = [{ type: 'function_call_output', call_id: 'c', output }]
-  expect(hasDocuments({ input })).toBe(true)
-  expect(hasDocuments({ input: 'type: input_file', messages: 7 })).toBe(false)
-  expect(hasDocuments({ messages: [null, 'x', { content: null }] })).toBe(false)
+  expect(hasDocuments(partsIn({ input }))).toBe(true)
+  expect(hasDocuments(partsIn({ input: 'type: input_file', messages: 7 }))).toBe(false)
+  expect(hasDocuments(partsIn({ messages: [null, 'x', { content: null }] }))).toBe(false)
 })

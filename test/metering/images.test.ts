@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { imagesIn, imageTokens, imageTokensMax } from '../../src/metering/images.ts'
+import { partsIn } from '../../src/metering/parts.ts'
 
 const dataUrl = (type: string, bytes: Uint8Array) =>
   `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}`
@@ -38,9 +39,9 @@ describe.each([
   ['a response', response],
 ] as const)('an image of %s', (_, callOf) => {
   const most = (model: string, detail?: string) =>
-    imageTokensMax(imagesIn(callOf(ELSEWHERE, detail)), model)
+    imageTokensMax(imagesIn(partsIn(callOf(ELSEWHERE, detail))), model)
   const sized = (url: string, detail?: string) =>
-    imageTokens(imagesIn(callOf(url, detail)), 'gpt-5.6')
+    imageTokens(imagesIn(partsIn(callOf(url, detail))), 'gpt-5.6')
 
   test('has the most tokens that its model and its detail make', () => {
     expect(most('gpt-4o')).toBe(4_200)
@@ -82,7 +83,7 @@ test('all that is said of images is read, whatever it is', () => {
     .map(([a, b]) => ({ type: 'image_url', image_url: a + b }))
   fc.assert(
     fc.property(fc.array(fc.oneof(part, named)), (input) => {
-      const images = imagesIn({ input })
+      const images = imagesIn(partsIn({ input }))
       expect(images).toHaveLength(input.length)
       const tokens = imageTokens(images, 'gpt-5.6')
       expect(tokens ?? 0).toBeGreaterThanOrEqual(0)
