@@ -240,8 +240,12 @@ function settleOnce(
       seen.settling(ending.model ?? null)
       let charged: Metered
       try {
-        const by = { outputMax: outputMaxOf(metered, reservation), tokenizerFor }
-        const used = reported(metered, ending) ?? (await estimated(metered, ending, by))
+        const used =
+          reported(metered, ending) ??
+          (await estimated(metered, ending, {
+            outputMax: outputMaxOf(metered, reservation),
+            tokenizerFor,
+          }))
         charged = rowOf(metered, ending, used, gateway.now())
       } catch (error) {
         // Our own mistake must not hold a customer's money for ever.

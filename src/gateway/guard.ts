@@ -50,7 +50,7 @@ export class Guard {
     const bytes = Buffer.byteLength(text)
     const isFew = bytes <= this.#reservation.outputTokens
     const tokens = isFew ? bytes : await countInTurns([text], await this.#encode())
-    if (tokens > this.#reservation.outputTokens && !this.#extend(tokens)) return false
+    if (!this.coversTokens(tokens)) return false
     this.#safeBytes = bytes + this.#reservation.outputTokens - tokens
     return true
   }

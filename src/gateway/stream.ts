@@ -222,7 +222,7 @@ class Passage implements Source {
     this.#isCut = true
     this.#letGo()
     this.#answer.abort.abort(new Refusal('upstream_failed', 'The answer passed what is held.'))
-    const row = await this.#settle('interrupted', () => from.delivered)
+    const row = await this.#settle('interrupted')
     const usage = this.#hideUsage ? null : { ...NO_USAGE, ...row.usage }
     this.#end(client, this.#reader.endAtCap(from, usage))
     return true
@@ -245,7 +245,7 @@ class Passage implements Source {
     return new TextEncoder().encode(`\n\n${this.#wire.errorEvent(refusal.toJSON(), null)}`)
   }
 
-  async #settle(outcome: Ending['outcome'], delivered = this.#delivered): Promise<LedgerRow> {
+  async #settle(outcome: Ending['outcome']): Promise<LedgerRow> {
     const { hasLeft } = this.#answer.departure
     this.#unwatch()
     const { row } = await this.#answer.settle({
@@ -257,7 +257,7 @@ class Passage implements Source {
       service: this.#reader.service(),
       model: this.#reader.model(),
       answerId: this.#answer.call.endpoint.keepsAnswers ? this.#reader.answerId() : null,
-      delivered,
+      delivered: this.#delivered,
     })
     return row
   }

@@ -13,11 +13,9 @@ export const billedBesides = (json: Json, provider: string): string | null =>
 const SERVER_TOOL = /^(web_search|web_fetch|code_execution|advisor)_/
 
 /**
- * The member of a call to Anthropic that makes it cost what nobody can know before from its tokens
- * at the usual price: answers that come faster or from a chosen region
+ * Of a call to Anthropic: answers that come faster or from a chosen region
  * (https://docs.claude.com/en/docs/about-claude/pricing), tools that it runs itself, other models
- * that answer instead, a conversation that it keeps, or makes shorter by itself. Null: there is
- * none.
+ * that answer instead, a conversation that it keeps, or makes shorter by itself.
  */
 function besidesOfAnthropic(json: Json): string | null {
   if (json['speed'] === 'fast') return 'speed'
@@ -50,12 +48,12 @@ const CONTAINER = /^container_/
 const OTHERS = ['web_search_options', 'search_parameters', 'plugins', 'models'] as const
 
 /**
- * The same of a call in OpenAI's format (https://platform.openai.com/docs/pricing#built-in-tools,
+ * Of a call in OpenAI's format (https://platform.openai.com/docs/pricing#built-in-tools,
  * https://docs.x.ai/docs/guides/tools/overview, https://openrouter.ai/docs/features/web-search,
  * https://console.groq.com/docs/tool-use/built-in-tools).
  */
 function besidesOfOpenAI(json: Json): string | null {
-  const other = OTHERS.find((name) => !isEmpty(json[name] ?? []))
+  const other = OTHERS.find((name) => isAsked(json[name]))
   if (other !== undefined) return other
   return toolOf(
     json,
@@ -63,7 +61,8 @@ function besidesOfOpenAI(json: Json): string | null {
   )
 }
 
-const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+const isAsked = (value: unknown): boolean =>
+  (value ?? null) !== null && !(Array.isArray(value) && value.length === 0)
 
 function toolOf({ tools }: Json, isWanted: (tool: unknown) => boolean): string | null {
   const index = Array.isArray(tools) ? tools.findIndex(isWanted) : -1

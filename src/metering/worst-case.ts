@@ -177,8 +177,7 @@ export function sizeWithin(room: Room, demand: Demand, rules: SizeRules): Size |
   const outputTokens = cap * demand.choices
   const tokens = { input: demand.inputTokens, output: outputTokens }
   const cost = worstCase(tokens, demand.rates)
-  const { inputTokens } = demand
-  return { worstCase: cost, inputTokens, seenTokens: seenIn(demand), outputTokens, cap }
+  return { ...whole, worstCase: cost, outputTokens, cap }
 }
 
 /** What of a call's input counts by the minute from the beginning. */

@@ -97,8 +97,8 @@ async function limited(user: string, { kind, nanos, card }: Drawn<typeof limit>)
     return told.json
   }
   const budget = { max_budget: dollars }
-  const own = { budget, model: { model_max_budget: { 'gpt-4o-mini': budget } } }
-  const limits = kind === 'budget' || kind === 'model' ? own[kind] : {}
+  const model = { model_max_budget: { 'gpt-4o-mini': budget } }
+  const limits = { budget, model, wallet: {}, key: {} }[kind]
   await ask('/customer/new', { user_id: user, rate_card: card, ...limits })
   if (kind === 'key') return (await ask('/key/generate', budget)).key as string
   if (kind === 'wallet') {

@@ -53,9 +53,11 @@ describe('what is billed besides its tokens', () => {
   })
 })
 
+const FILE = { type: 'file', file: { file_id: 'file-1' } }
+/** That read a document whose length nobody knows. */
+const messages = [{ role: 'user', content: [{ type: 'text', text: 'Read this.' }, FILE] }]
+
 test('a document whose length nobody knows is refused where the budget has no room for the longest', async () => {
-  const file = { type: 'file', file: { file_id: 'file-1' } }
-  const messages = [{ role: 'user', content: [{ type: 'text', text: 'Read this.' }, file] }]
   // A window of 128,000 tokens at $3 a million, held as what may be written to a cache.
   await create('reading', { max_budget: 0.4 })
   const { status, json } = await chat({ user: 'reading', messages, max_tokens: 20 })
@@ -66,8 +68,6 @@ test('a document whose length nobody knows is refused where the budget has no ro
 })
 
 test('a document counts by the minute when it is known how long it was', async () => {
-  const file = { type: 'file', file: { file_id: 'file-1' } }
-  const messages = [{ role: 'user', content: [{ type: 'text', text: 'Read this.' }, file] }]
   const ask = { user: 'reading-slowly', messages, max_tokens: 20 }
   await create('reading-slowly', { tpm_limit: 5_000 })
   upstream.next({ tokens: { input: 4_900 } })
